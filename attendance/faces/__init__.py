@@ -1,0 +1,1 @@
+"""Pictures in, embeddings out: the only place with model runtimes."""

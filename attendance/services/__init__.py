@@ -1,0 +1,1 @@
+"""What the doors can ask for, in the words of the office."""

@@ -1,0 +1,145 @@
+"""One frozen Settings, built once in a door and passed down; the only reader of the environment.
+
+Deployment values come from ``ATTEND_*`` variables (or a ``.env`` file), experiment values from ``params.yaml``.
+docs/settings.md lists every one; a test holds it to this file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from attendance.errors import SettingsError
+
+PREFIX = "ATTEND_"
+
+
+def _default_model_dir() -> Path:
+    """Models are the same for every clone and user of an account, so they live in the account's cache (XDG)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "attend" / "models"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecognitionParams(_Frozen):
+    """How a face becomes an embedding; see domain.model.RecognitionOptions."""
+
+    min_confidence: float = Field(0.90, ge=0, le=1)
+    margin_ratio: float = Field(0.20, ge=0, lt=0.9)
+    use_alignment: bool = True
+    use_prewhitening: bool = False
+    use_tta_flip: bool = True
+    min_face_size: int = Field(60, ge=20, le=1000)
+    fallback_face_size: int = Field(20, ge=20, le=1000)
+
+
+class ThresholdParams(_Frozen):
+    """The verification threshold of each family of models, L2 distance."""
+
+    facenet: float = Field(0.70, gt=0, le=2)
+    dlib: float = Field(0.54, gt=0, le=2)
+
+
+class PolicyParams(_Frozen):
+    """What is decided around a comparison."""
+
+    cooldown_s: float = Field(60.0, ge=0, le=86_400)
+    ambiguity_ratio: float = Field(0.05, ge=0, le=1)
+    look_alike_ratio: float = Field(1.0, ge=0, le=2)
+
+
+class Params(_Frozen):
+    """The whole of params.yaml."""
+
+    recognition: RecognitionParams = RecognitionParams()
+    thresholds: ThresholdParams = ThresholdParams()
+    policy: PolicyParams = PolicyParams()
+
+
+class Settings(BaseSettings):
+    """Deployment values, and the experiment's values as ``params``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    store_url: SecretStr = Field(
+        SecretStr("sqlite:///data/attendance.db"),
+        description="Where people and records are kept: a `sqlite:///` or `mongodb://` URL.",
+    )
+    embedder: Literal["auto", "facenet", "dlib"] = Field(
+        "auto",
+        description="Which network makes the embeddings. `auto` keeps the one that the stored templates were made with; before the first enrolment it takes FaceNet where its weights are there or can be downloaded, and dlib's ResNet otherwise.",
+    )
+    runtime: Literal["auto", "onnxruntime", "openvino", "facenet-pytorch"] = Field(
+        "auto",
+        description="What computes the networks. `auto` is ONNX Runtime; `openvino` uses bf16 where the processor has it; `facenet-pytorch` is the slow reference for comparisons (FaceNet only).",
+    )
+    model_dir: Path = Field(
+        default_factory=_default_model_dir, description="Where downloaded and converted models are kept."
+    )
+    facenet_weights: Path | None = Field(
+        None, description="FaceNet's weights file, where it is already on this machine."
+    )
+    offline: bool = Field(False, description="Never try to download anything.")
+    threads: int = Field(2, ge=1, le=64, description="Threads for one recognition.")
+    accelerate: bool = Field(
+        True, description="Use the compiled (numba) detector once it is warm; off: ONNX Runtime only."
+    )
+    max_image_bytes: int = Field(
+        20_000_000, ge=1_000, description="Pictures with more bytes are refused before they are decoded."
+    )
+    max_image_pixels: int = Field(
+        64_000_000, ge=10_000, description="Pictures with more pixels are refused before they are decoded."
+    )
+    site: str = Field("main", description="The name of this place, stored with every record.")
+    timezone: str = Field(
+        "", description="The site's IANA time zone, such as `Europe/Stockholm`; empty: the machine's own."
+    )
+    store_timeout_s: float = Field(
+        2.5, gt=0, le=60, description="How long a database call may take before the store counts as away."
+    )
+    keep_attempt_pictures: bool = Field(
+        False, description="Store the picture of every attempt. Off: no picture of an attempt is kept."
+    )
+    params_file: Path = Field(Path("params.yaml"), description="The experiment's values.")
+    params: Params = Params()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Stockholm") from None
+        return value
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the environment, ``.env`` and params.yaml; ``overrides`` win.
+
+    Raises:
+        SettingsError: a value cannot be used; the message names the setting and never repeats a secret.
+    """
+    try:
+        settings = Settings(**overrides)
+        if "params" in overrides or not settings.params_file.exists():
+            return settings
+        values = yaml.safe_load(settings.params_file.read_text(encoding="utf-8")) or {}
+        known = {key: values[key] for key in Params.model_fields if key in values}
+        return settings.model_copy(update={"params": Params.model_validate(known)})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        name = where if "." in where else PREFIX + where.upper()
+        raise SettingsError(f"{name}: {first['msg']}", name=name) from None
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"params.yaml cannot be read: {error}", name="params.yaml") from error

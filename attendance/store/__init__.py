@@ -1,0 +1,1 @@
+"""Where people and records are kept: one contract, two engines."""
