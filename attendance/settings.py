@@ -76,23 +76,21 @@ class Settings(BaseSettings):
     )
     embedder: Literal["auto", "facenet", "dlib"] = Field(
         "auto",
-        description="Which network makes the embeddings. `auto` keeps the one that the stored templates were made with; before the first enrolment it takes FaceNet where its weights are there or can be downloaded, and dlib's ResNet otherwise.",
+        description="Which network makes the embeddings. `auto` keeps the one that the stored templates were made with; "
+        "before the first enrolment it takes FaceNet where its weights are there or can be downloaded, else dlib's ResNet.",
     )
     runtime: Literal["auto", "onnxruntime", "openvino", "facenet-pytorch"] = Field(
         "auto",
-        description="What computes the networks. `auto` is ONNX Runtime; `openvino` uses bf16 where the processor has it; `facenet-pytorch` is the slow reference for comparisons (FaceNet only).",
+        description="What computes the networks. `auto` is ONNX Runtime; `openvino` uses bf16 where the processor has it; "
+        "`facenet-pytorch` is the slow reference for comparisons (FaceNet only).",
     )
     model_dir: Path = Field(
         default_factory=_default_model_dir, description="Where downloaded and converted models are kept."
     )
-    facenet_weights: Path | None = Field(
-        None, description="FaceNet's weights file, where it is already on this machine."
-    )
+    facenet_weights: Path | None = Field(None, description="FaceNet's weights file, where it is already on this machine.")
     offline: bool = Field(False, description="Never try to download anything.")
     threads: int = Field(2, ge=1, le=64, description="Threads for one recognition.")
-    accelerate: bool = Field(
-        True, description="Use the compiled (numba) detector once it is warm; off: ONNX Runtime only."
-    )
+    accelerate: bool = Field(True, description="Use the compiled detector once it is warm; off: ONNX Runtime only.")
     max_image_bytes: int = Field(
         20_000_000, ge=1_000, description="Pictures with more bytes are refused before they are decoded."
     )
@@ -100,16 +98,14 @@ class Settings(BaseSettings):
         64_000_000, ge=10_000, description="Pictures with more pixels are refused before they are decoded."
     )
     site: str = Field("main", description="The name of this place, stored with every record.")
-    timezone: str = Field(
-        "", description="The site's IANA time zone, such as `Europe/Stockholm`; empty: the machine's own."
-    )
+    timezone: str = Field("", description="The site's IANA time zone, such as `Europe/Stockholm`; empty: the machine's own.")
     store_timeout_s: float = Field(
-        2.5, gt=0, le=60, description="How long a database call may take before the store counts as away."
+        2.5, gt=0, le=60, description="Seconds that a database call may take before the store counts as away."
     )
     keep_attempt_pictures: bool = Field(
-        False, description="Store the picture of every attempt. Off: no picture of an attempt is kept."
+        False, description="Store the picture of every attempt; off: no picture of an attempt is kept."
     )
-    params_file: Path = Field(Path("params.yaml"), description="The experiment's values.")
+    params_file: Path = Field(Path("params.yaml"), description="The file with the experiment's values.")
     params: Params = Params()
 
     @field_validator("timezone")

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 GENESIS = "0" * 64
 
 
-def entry_digest(
-    previous: str, sequence: int, at_utc: datetime, actor: str, action: str, details: Mapping[str, Any]
-) -> str:
+def entry_digest(previous: str, sequence: int, at_utc: datetime, actor: str, action: str, details: Mapping[str, Any]) -> str:
     """SHA-256, hexadecimal, over the canonical JSON of an entry and the digest before it; time to the millisecond."""
     at = at_utc.astimezone(UTC).isoformat(timespec="milliseconds")
     text = json.dumps([previous, sequence, at, actor, action, details], sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,43 @@
+# `make run` opens the app, `make test` runs the tests; each sets up all it needs.
+.PHONY: help setup run test test-slow test-all check format bench lock clean
+
+PY := .venv/bin/python
+PORT ?= 8501
+ADDRESS ?= 127.0.0.1
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+
+.venv/installed.txt: requirements.txt scripts/setup.sh
+	@sh scripts/setup.sh
+
+setup: .venv/installed.txt  ## make .venv with every pinned package, test dependencies included
+
+run: setup  ## set up and open the app at http://localhost:8501
+	@$(PY) -m attendance models --prepare
+	@.venv/bin/streamlit run attend_app.py --server.port $(PORT) --server.address $(ADDRESS) --browser.serverAddress localhost
+
+test: setup  ## set up and run the tests
+	@$(PY) -m pytest
+
+test-slow: setup  ## kills, faults and long fuzzing: several minutes
+	@$(PY) -m pytest -m slow
+
+check: setup  ## formatting, rules, types, structure
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: setup  ## put the code into shape
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+bench: setup  ## measure against facenet-pytorch, dlib and FAISS; writes bench/results.json and docs/benchmarks.md
+	@$(PY) -m bench
+
+lock: setup  ## compile requirements.txt from pyproject.toml
+	@.venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	    --no-emit-find-links --python-version 3.11 --extra openvino --group test pyproject.toml -o requirements.txt
+
+clean:  ## remove the environment and caches; people and records in data/ stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

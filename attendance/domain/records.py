@@ -1,0 +1,154 @@
+"""What the store keeps: people, references, templates, attempts, check-ins, audit. Times are aware and in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from attendance.domain.vocabulary import PersonStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from attendance.domain.recognition import Quality
+    from attendance.domain.vocabulary import Decision, Mode, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is enrolled.
+
+    Attributes:
+        person_id: never changes and is never used again.
+        name: shown and entered; unique without regard to case, width and accents' composition.
+        external_id: staff number, unique where given.
+        group: such as a department.
+        status: only active people are compared.
+        created_at: UTC.
+        reference_count: pictures that are stored of this person.
+        consent: what was recorded about consent, or None.
+    """
+
+    person_id: str
+    name: str
+    external_id: str | None = None
+    group: str | None = None
+    status: PersonStatus = PersonStatus.ACTIVE
+    created_at: datetime | None = None
+    reference_count: int = 0
+    consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One stored picture of a person, without its bytes."""
+
+    reference_id: str
+    person_id: str
+    image_index: int
+    size: int
+    created_at: datetime | None = None
+    sha256: str | None = None
+    quality: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewReference:
+    """One picture that is about to be stored with its template.
+
+    Attributes:
+        picture: the original bytes, stored unchanged.
+        sha256: of those bytes, hexadecimal.
+        embedding: float32, shape (dimension,).
+        quality: of the face.
+        label: what the caller called the picture; for messages, not stored.
+    """
+
+    picture: bytes
+    sha256: str
+    embedding: NDArray[np.float32]
+    quality: Quality | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonTemplates:
+    """All templates of one person under one model id, as the gallery takes them.
+
+    Attributes:
+        embeddings: float32, shape (n, dimension), n >= 0, in the order of ``reference_ids``.
+    """
+
+    person_id: str
+    name: str
+    status: PersonStatus
+    reference_ids: tuple[str, ...]
+    embeddings: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One submission of a picture, accepted or not, as it is stored. ``attempt_id`` is also its idempotency key."""
+
+    attempt_id: str
+    at_utc: datetime
+    mode: Mode
+    decision: Decision
+    reason: Reason
+    outcome: Outcome
+    records: bool  # False for `verify` and `identify`, which never leave an attendance record
+    entered_name: str | None
+    person_id: str | None
+    person_name: str | None
+    nearest_person_id: str | None
+    distance_l2: float | None
+    runner_up_l2: float | None
+    threshold: float
+    model_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, float] | None = None
+    faces: tuple[Mapping[str, Any], ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    source: str = "cli"  # cli, kiosk, page
+    device: str | None = None
+    site: str | None = None
+    day: str | None = None  # the site's local date, YYYY-MM-DD
+    check_in_at_utc: datetime | None = None  # of the record this attempt made, or of the earlier one it repeats
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """The attendance record that an accepted attempt leaves. The first four fields are those of older databases."""
+
+    timestamp: datetime
+    entered_name: str
+    matched_identity: str
+    distance: float
+    person_id: str | None = None
+    attempt_id: str | None = None
+    day: str | None = None
+    kind: str = "check-in"
+    source: str | None = None
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something that an operator did, each carrying the hash of the one before.
+
+    Attributes:
+        sequence: 1 for the first.
+        digest: SHA-256, hexadecimal, over the previous digest and this entry's other fields.
+    """
+
+    sequence: int
+    at_utc: datetime
+    actor: str
+    action: str
+    details: Mapping[str, Any]
+    previous: str
+    digest: str
