@@ -1,0 +1,132 @@
+"""`models` and `reembed`: which networks are here, which one decides, and the change from one to another."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attendance.cli.failures import Exit
+from attendance.cli.output import emit, note, say
+from attendance.cli.session import AsJson, opened, say_model, stoppable
+
+if TYPE_CHECKING:
+    from attendance.bootstrap import Application
+    from attendance.faces.inventory import ModelEntry
+    from attendance.services.reembed import Reembedding
+
+
+class Family(StrEnum):
+    """The networks that make embeddings."""
+
+    FACENET = "facenet"
+    DLIB = "dlib"
+
+
+def models(
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download FaceNet's weights now, and make its files.")] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Make ready whatever a start needs; downloads only where that can be of use.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show the models: what is here, which decides, where from."""
+    with opened() as (application, _):
+        if fetch:
+            application.catalogue.embedder(Family.FACENET, application.options, progress=application.downloading)
+        if prepare:
+            application.prepare()
+            application.warm()
+            say_model(application)
+        if as_json:
+            emit(_document(application))
+        else:
+            _say(application)
+    return Exit.DONE
+
+
+def reembed(
+    to: Annotated[
+        Family | None, typer.Option("--to", help="The model to change to; without it the one that the settings choose.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Make templates with another model, then let that one decide."""
+    overrides: dict[str, Any] = {} if to is None else {"embedder": to.value}
+    with opened(**overrides) as (application, report), stoppable() as should_stop:
+        done = application.reembed.run(lambda seen, total, _: report("Embedding", seen, total), should_stop)
+        if as_json:
+            emit(_work(done))
+        else:
+            _say_work(done)
+        if should_stop():
+            return Exit.INTERRUPTED
+        if done.total and not done.done and done.failed:
+            return Exit.MODEL
+    return Exit.DONE
+
+
+def _document(application: Application) -> dict[str, Any]:
+    active = application.store.active_model()
+    in_use = None
+    if application.decided:  # showing a list downloads nothing
+        model = application.model
+        in_use = {name: getattr(model, name) for name in model.__slots__} | {"why": application.catalogue.why}
+    return {
+        "active": active,
+        "in_use": in_use,
+        "models": [
+            {name: getattr(entry, name) for name in entry.__slots__} | {"active": _is_active(entry, active)}
+            for entry in application.catalogue.entries(application.options)
+        ],
+        "coverage": [{name: getattr(one, name) for name in one.__slots__} for one in application.store.template_coverage()],
+    }
+
+
+def _is_active(entry: ModelEntry, active: str | None) -> bool:
+    return active is not None and entry.model_id == active
+
+
+def _say(application: Application) -> None:
+    active = application.store.active_model()
+    for entry in application.catalogue.entries(application.options):
+        say(f"{entry.name}: {entry.state}{', active' if _is_active(entry, active) else ''}. {entry.source}")
+        if entry.model_id:
+            say(f"    {entry.model_id}")
+    for one in application.store.template_coverage():
+        say(f"Templates of {one.model_id}: {one.templates} of {one.references} pictures, {one.failed} tried in vain.")
+    if active is None:
+        note("No model is active before the first enrolment.")
+    if not application.decided:
+        note("FaceNet will be downloaded at the first use where that is possible; else dlib's ResNet is used.")
+        return
+    in_use = application.model
+    say(f"In use: {application.catalogue.why} Threshold {in_use.threshold:g} (L2), computed by {in_use.runtime}.")
+    if active not in {None, in_use.model_id}:
+        note(f"The enrolled pictures were made ready for {active}. `python -m attendance reembed` makes the change.")
+
+
+def _work(done: Reembedding) -> dict[str, Any]:
+    failed = [{"reference_id": f.reference_id, "person_id": f.person_id, "reason": f.reason} for f in done.failed]
+    return {
+        "model_id": done.model_id,
+        "total": done.total,
+        "done": done.done,
+        "failed": failed,
+        "activated": done.activated,
+        "complete": done.complete,
+    }
+
+
+def _say_work(done: Reembedding) -> None:
+    if not done.total:
+        say(f"Nothing to do: every picture has a template of {done.model_id}, or cannot have one.")
+    else:
+        say(f"{done.done} of {done.total} pictures have a template of {done.model_id} now.")
+    for one in done.failed:
+        note(f"Picture {one.reference_id} of person {one.person_id} cannot be used: {one.reason}.")
+    if done.activated:
+        say(f"{done.model_id} decides from now on.")
+    if not done.complete:
+        note("Stopped. Start it again to go on.")

@@ -1,0 +1,42 @@
+"""A small square of a picture, for a page: the face that was found, or the whole picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from attendance.faces.images import decode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attendance.domain.model import Box
+
+MARGIN = 0.35  # of the face's longer side on each side, so that hair and chin are in it
+GREY = 128  # what lies outside the picture
+
+
+def preview(data: bytes, box: Box | None, *, side_px: int = 240, max_bytes: int, max_pixels: int) -> NDArray[np.uint8]:
+    """The face in ``box`` (pixels of the upright picture) with some surroundings; the whole picture where it is None.
+
+    Returns:
+        uint8 RGB, shape (side_px, side_px, 3).
+
+    Raises:
+        ImageUnreadableError: the bytes are no picture within the limits.
+    """
+    picture = decode(data, max_bytes=max_bytes, max_pixels=max_pixels, reduce_to_px=2 * side_px if box is None else None)
+    height, width = picture.image.shape[:2]
+    if box is None:
+        side, x, y = float(max(height, width)), (width - max(height, width)) / 2, (height - max(height, width)) / 2
+    else:
+        side = max(box.width_px, box.height_px) * (1 + 2 * MARGIN)
+        x, y = (box.x0 + box.x1 - side) / 2, (box.y0 + box.y1 - side) / 2
+    left, top, size = round(x), round(y), max(1, round(side))
+    square = np.full((size, size, 3), GREY, np.uint8)
+    inside = picture.image[max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
+    y0, x0 = max(-top, 0), max(-left, 0)
+    square[y0 : y0 + inside.shape[0], x0 : x0 + inside.shape[1]] = inside
+    return np.asarray(cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)

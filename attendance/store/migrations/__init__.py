@@ -1,0 +1,1 @@
+"""Alembic's migrations of the embedded database, run by ``store.sql_migrate`` when a store is opened."""

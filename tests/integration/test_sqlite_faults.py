@@ -1,0 +1,451 @@
+"""The embedded database when its disk, its file or its neighbours fail: a clear error, and nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from attendance.domain.audit import first_broken
+from attendance.domain.model import Outcome
+from attendance.errors import AttendanceError, CorruptRecordError, PersonNotFoundError, StoreError, StoreUnavailableError
+from attendance.store.connect import connect
+from tests.store_children import fill_until_refused, open_and_count
+from tests.store_makers import MODEL, NOON, after, attempt, person, reference, references
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from attendance.store.base import Store
+
+TIMEOUT_S = 0.5  # short, so that the tests are; the shipped one is in attendance/settings.py
+PICTURE = bytes(range(256)) * 256  # 64 KB
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "attendance.db"
+
+
+@pytest.fixture
+def open_path() -> Iterator[Callable[[Path], Store]]:
+    """Open a file as a store; all are closed at the end."""
+    opened: list[Store] = []
+
+    def open_(path: Path) -> Store:
+        opened.append(connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(path: Path, open_path: Callable[[Path], Store]) -> Store:
+    return open_path(path)
+
+
+def mount(folder: Path, *options: str) -> None:
+    folder.mkdir(exist_ok=True)
+    command = ["mount", *options, str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("needs to mount a file system (root, and a container that lets it)")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    folder = tmp_path / "small"
+    mount(folder, "-t", "tmpfs", "-o", "size=2m", "tmpfs")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+class Folder:
+    """A folder that can be made read-only, for root too."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self._mounted = os.geteuid() == 0
+        if self._mounted:
+            mount(path, "--bind", str(path))
+
+    def writable(self, yes: bool) -> None:
+        if self._mounted:
+            mode = "rw" if yes else "ro"
+            subprocess.run(["mount", "-o", f"remount,bind,{mode}", str(self.path)], check=True)
+            return
+        for file in self.path.iterdir():
+            file.chmod(0o600 if yes else 0o400)
+        self.path.chmod(0o700 if yes else 0o500)
+
+    def close(self) -> None:
+        self.writable(True)
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path / "folder")
+    yield made
+    made.close()
+
+
+def settle_pictures(store: Store, acknowledged: list[str], count: int) -> None:
+    for _ in range(count):
+        given = attempt(None)
+        store.settle(given, 60.0, PICTURE)
+        acknowledged.append(given.attempt_id)
+
+
+def test_a_full_disk(small_disk: Path, open_path: Callable[[Path], Store]) -> None:
+    path = small_disk / "attendance.db"
+    store = open_path(path)
+    ada = store.add_person(person("Ada"), references(2), MODEL)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 400_000)
+    acknowledged: list[str] = []
+    with pytest.raises(StoreUnavailableError) as caught:
+        settle_pictures(store, acknowledged, 100)
+    assert caught.value.reason == "disk_full"
+    assert acknowledged
+    assert sorted(one.attempt_id for one in store.attempts()) == sorted(acknowledged)
+    with pytest.raises(StoreUnavailableError):
+        store.add_person(person("Ben"), [reference(PICTURE * 40)], MODEL)
+    assert [one.name for one in store.people()] == ["Ada"]
+
+    ballast.unlink()
+    assert store.settle(attempt(ada), 60.0).outcome is Outcome.RECORDED
+    settle_pictures(store, acknowledged, 1)
+    store.close()
+    again = open_path(path)
+    assert len(list(again.attempts())) == len(acknowledged) + 1
+    assert all(again.attempt_picture(key) == PICTURE for key in acknowledged)
+
+
+def test_a_new_file_on_a_full_disk(small_disk: Path, open_path: Callable[[Path], Store]) -> None:
+    ballast = small_disk / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb") as file:
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(StoreUnavailableError) as caught:
+        open_path(small_disk / "attendance.db")
+    assert caught.value.reason == "disk_full"
+    ballast.unlink()
+    assert open_path(small_disk / "attendance.db").count_people() == 0
+
+
+def test_a_file_that_may_not_grow(path: Path, open_path: Callable[[Path], Store]) -> None:
+    """A limit on the size of files, which needs no rights: in a process of its own, since it cannot be lifted again."""
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=fill_until_refused, args=(f"sqlite:///{path}", 1_000_000, sending))
+    child.start()
+    acknowledged, reason = receiving.recv()
+    child.join()
+    assert reason in {"disk_full", "unreachable"}
+    assert acknowledged
+    assert sorted(one.attempt_id for one in open_path(path).attempts()) == sorted(acknowledged)
+
+
+def test_a_read_only_folder(folder: Folder, open_path: Callable[[Path], Store]) -> None:
+    path = folder.path / "attendance.db"
+    folder.writable(False)
+    with pytest.raises(StoreUnavailableError) as caught:
+        open_path(path)
+    assert caught.value.reason == "read_only"
+    folder.writable(True)
+    open_path(path).close()
+    folder.writable(False)
+    with pytest.raises(StoreUnavailableError) as caught:
+        open_path(path)
+    assert caught.value.reason == "read_only"
+
+
+def test_a_folder_that_becomes_read_only(folder: Folder, open_path: Callable[[Path], Store]) -> None:
+    path = folder.path / "attendance.db"
+    first = open_path(path)
+    ada = first.add_person(person("Ada"), references(1), MODEL)
+    first.close()
+    store = open_path(path)
+    store.close()  # no connection is open when the folder changes
+    folder.writable(False)
+    with pytest.raises(StoreUnavailableError) as caught:
+        store.settle(attempt(ada), 60.0)
+    assert caught.value.reason == "read_only"
+    folder.writable(True)
+    assert store.settle(attempt(ada), 60.0).outcome is Outcome.RECORDED
+    assert store.count_check_ins() == 1
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, open_path: Callable[[Path], Store]) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for name in ("file/attendance.db", "."):
+        with pytest.raises(StoreUnavailableError) as caught:
+            open_path(tmp_path / name)
+        assert caught.value.reason == "refused"
+
+
+def test_for_the_own_account_alone(path: Path, store: Store) -> None:
+    store.add_person(person(), references(1), MODEL)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("content", [b"\x00" * 4096, b"SQLite format 3\x00", b"name,time\nAda,12:00\n" * 500])
+def test_no_database(path: Path, open_path: Callable[[Path], Store], content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CorruptRecordError) as caught:
+        open_path(path)
+    assert str(path) in caught.value.record
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_is_a_new_database(path: Path, open_path: Callable[[Path], Store]) -> None:
+    path.parent.mkdir()
+    path.touch()
+    assert open_path(path).count_people() == 0
+
+
+def walk(store: Store) -> None:
+    """Use everything that a store has."""
+    store.info()
+    store.count_check_ins()
+    store.template_coverage()
+    for one in [*store.people(), *store.people(search="a")]:
+        store.find_person(one.name)
+        for stored in store.references(one.person_id):
+            store.picture(stored.reference_id)
+            store.picture_owner(str(stored.sha256))
+    for model_id in (MODEL, "another"):
+        store.gallery_changes(model_id)
+        store.references_without_template(model_id)
+    for attempted in store.attempts():
+        store.attempt_picture(attempted.attempt_id)
+    list(store.check_ins())
+    first_broken(store.audit())
+    ada = store.add_person(person("New"), references(1), MODEL)
+    store.settle(attempt(ada), 60.0, PICTURE)
+    store.update_person(ada.person_id, name="Newer")
+    store.append_audit("a", "b", {}, NOON)
+    store.remove_person(ada.person_id)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a database with a little of everything in it."""
+    path = tmp_path_factory.mktemp("filled") / "attendance.db"
+    store = connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S)
+    for number in range(12):
+        one = store.add_person(person(f"Person {number}", external_id=str(number)), references(2), MODEL)
+        store.settle(attempt(one, after(number)), 60.0, PICTURE[:5000])
+        store.append_audit("a", "enrol", {"number": number}, NOON)
+    store.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_damaged_bytes(path: Path, open_path: Callable[[Path], Store], filled: bytes, seed: int) -> None:
+    """Bytes overwritten anywhere, or the end cut off: right answers or one of our errors, no other and no crash."""
+    chance = np.random.default_rng(seed)
+    content = bytearray(filled)
+    start = int(chance.integers(100 if seed % 4 == 0 else len(content)))
+    damage = chance.bytes(int(chance.choice([1, 16, 300, 5000])))
+    content[start : start + len(damage)] = damage
+    if seed % 10 == 9:
+        del content[int(chance.integers(len(content))) :]
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with contextlib.suppress(AttendanceError):
+        walk(open_path(path))
+
+
+def test_a_damaged_header_is_told_at_once(path: Path, open_path: Callable[[Path], Store], filled: bytes) -> None:
+    content = bytearray(filled)
+    content[:16] = b"damaged in here!"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CorruptRecordError):
+        open_path(path)
+
+
+def test_a_damaged_picture_is_never_given_out(path: Path, open_path: Callable[[Path], Store]) -> None:
+    store = open_path(path)
+    ada = store.add_person(person(), [reference(PICTURE)], MODEL)
+    store.close()
+    content = path.read_bytes()
+    assert content.count(PICTURE[:256] * 4)
+    path.write_bytes(content.replace(PICTURE[:256] * 4, b"!" * 1024, 1))
+    again = open_path(path)
+    with pytest.raises(CorruptRecordError):
+        again.picture(again.references(ada.person_id)[0].reference_id)
+
+
+def test_deleted_while_open(path: Path, store: Store) -> None:
+    ada = store.add_person(person(), references(1), MODEL)
+    path.unlink()
+    calls: list[Callable[[], Any]] = [
+        lambda: store.settle(attempt(ada), 60.0),
+        lambda: store.add_person(person("Ben"), references(1), MODEL),
+        store.info,
+        store.people,
+        lambda: list(store.check_ins()),
+    ]
+    for call in calls:
+        with pytest.raises(StoreUnavailableError) as caught:
+            call()
+        assert caught.value.reason == "missing"
+    assert not path.exists()
+
+
+def test_deleted_during_a_write(path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file goes between the first look at it and the commit: SQLite would acknowledge what is lost."""
+    ada = store.add_person(person(), references(1), MODEL)
+
+    def decide(*_: object) -> tuple[Outcome, None]:
+        path.unlink()
+        return Outcome.NONE, None
+
+    monkeypatch.setattr("attendance.store.sql_attempts._decide", decide)
+    with pytest.raises(StoreUnavailableError) as caught:
+        store.settle(attempt(ada), 60.0)
+    assert caught.value.reason == "missing"
+
+
+def test_moved_away_and_back(path: Path, store: Store) -> None:
+    ada = store.add_person(person(), references(1), MODEL)
+    away = path.with_name("away.db")
+    path.rename(away)
+    with pytest.raises(StoreUnavailableError):
+        store.settle(attempt(ada), 60.0)
+    away.rename(path)
+    assert store.settle(attempt(ada), 60.0).outcome is Outcome.RECORDED
+
+
+def test_replaced_while_open(path: Path, store: Store) -> None:
+    ada = store.add_person(person(), references(1), MODEL)
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    copy.replace(path)
+    with pytest.raises(StoreUnavailableError) as caught:
+        store.settle(attempt(ada), 60.0)
+    assert caught.value.reason == "missing"
+
+
+def test_the_journal_deleted_while_open(path: Path, store: Store) -> None:
+    ada = store.add_person(person(), references(1), MODEL)
+    path.with_name(f"{path.name}-wal").unlink()
+    with pytest.raises(StoreUnavailableError) as caught:
+        store.settle(attempt(ada), 60.0)
+    assert caught.value.reason == "missing"
+
+
+@pytest.mark.timeout(60)
+def test_locked_for_longer_than_the_timeout(path: Path, store: Store, open_path: Callable[[Path], Store]) -> None:
+    ada = store.add_person(person(), references(1), MODEL)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused: list[str] = []
+
+    def try_() -> None:
+        try:
+            store.settle(attempt(ada), 60.0)
+        except StoreUnavailableError as error:
+            refused.append(error.reason)
+
+    threads = [threading.Thread(target=try_) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["busy"] * 8
+    assert store.people() == [ada]  # reading goes on
+    assert open_path(path).people() == [ada]
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.settle(attempt(ada), 60.0).outcome is Outcome.RECORDED
+    assert len(list(store.attempts())) == 1
+
+
+def test_an_exclusive_lock(path: Path, store: Store, open_path: Callable[[Path], Store]) -> None:
+    store.add_person(person(), references(1), MODEL)
+    store.close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnavailableError) as caught:
+        open_path(path)
+    assert caught.value.reason == "busy"
+    other.execute("ROLLBACK")
+    other.close()
+    assert open_path(path).count_people() == 1
+
+
+def test_processes_that_open_a_new_file_together(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        counts = pool.map(open_and_count, [f"sqlite:///{path}"] * 8, chunksize=1)
+    assert counts == [0] * 8
+
+
+def all_bytes(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()))
+
+
+def test_removed_pictures_are_overwritten(path: Path, store: Store) -> None:
+    ada = store.add_person(person("Ada"), [reference(b"SECRET PICTURE " * 3000), reference(seed=5)], MODEL)
+    template = references(1)[0].embedding.tobytes()
+    ben = store.add_person(person("Ben"), [reference(b"ANOTHER PICTURE " * 3000), *references(1)], MODEL)
+    assert b"SECRET PICTURE" in all_bytes(path)
+    store.remove_person(ada.person_id)
+    assert b"SECRET PICTURE" not in all_bytes(path)
+    assert b"ANOTHER PICTURE" in all_bytes(path)
+    assert template in all_bytes(path)
+    for stored in store.references(ben.person_id):
+        store.remove_reference(stored.reference_id)
+    assert b"ANOTHER PICTURE" not in all_bytes(path)
+    assert template not in all_bytes(path)
+
+
+def test_a_reader_puts_the_overwriting_off(path: Path, store: Store, open_path: Callable[[Path], Store]) -> None:
+    ada = store.add_person(person("Ada"), [reference(b"SECRET PICTURE " * 3000)], MODEL)
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM people").fetchone()
+    store.remove_person(ada.person_id)
+    with pytest.raises(PersonNotFoundError):
+        store.person(ada.person_id)
+    reader.close()
+    open_path(path)
+    assert b"SECRET PICTURE" not in all_bytes(path)
+
+
+def test_another_programs_database(path: Path, open_path: Callable[[Path], Store]) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookmarks (url TEXT)")
+        other.commit()
+    with pytest.raises(StoreError, match="another program"):
+        open_path(path)
+
+
+def test_a_newer_version(path: Path, open_path: Callable[[Path], Store]) -> None:
+    open_path(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE alembic_version SET version_num = '0042'")
+        other.commit()
+    with pytest.raises(StoreError, match=r"newer version .*schema 42"):
+        open_path(path)
