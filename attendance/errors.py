@@ -55,7 +55,8 @@ class ImageUnreadableError(AttendanceError):
     """Bytes that are no picture, a damaged one, or one above the limits.
 
     Attributes:
-        reason: ``empty``, ``unknown_format``, ``damaged``, ``too_many_bytes``, ``too_many_pixels`` or ``too_small``.
+        reason: ``empty``, ``unknown_format``, ``damaged``, ``too_many_bytes``, ``too_many_pixels``, ``too_small``, or
+            ``missing`` where the command line names a file that cannot be opened.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

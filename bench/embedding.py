@@ -58,7 +58,7 @@ def facenet_pytorch(crop: NDArray[np.uint8]) -> Callable[[], object]:
 
 
 def dlib_bin(chip: NDArray[np.uint8]) -> Callable[[], object]:
-    """dlib's own network on a chip, without its landmarks."""
+    """The network of dlib itself on a chip, without its landmarks."""
     import dlib
 
     return partial(dlib.face_recognition_model_v1(str(find_weights())).compute_face_descriptor, chip[0])

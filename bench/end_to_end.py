@@ -87,7 +87,7 @@ def dlib_bin(jpeg: bytes, min_face_size: int) -> Callable[[], object]:
     reference = np.zeros(128)
 
     def work() -> object:
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
         box = detector.detect(image, min_face_size)[0].box
         shape = shapes(image, dlib.rectangle(*(round(side) for side in box)))
         embedding = np.array(network.compute_face_descriptor(image, shape))

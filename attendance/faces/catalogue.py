@@ -131,13 +131,13 @@ class Catalogue:
         try:
             self.fetch_facenet(progress)
         except WeightsUnavailableError as error:
-            tried = "downloads are off" if self._offline else f"could not be had: {error}"
-            return self._chosen("dlib", f"FaceNet's weights are not on this machine and {tried}".rstrip("."))
+            tried = ", and downloads are off" if self._offline else f". {str(error).rstrip('.')}"
+            return self._chosen("dlib", f"FaceNet is not on this machine{tried}")
         return self._chosen("facenet", "its weights were downloaded from their publisher")
 
     def facenet_ready(self) -> bool:
         """Whether FaceNet can be used without a download; reads and checks its files (0.1 to 0.2 s)."""
-        if facenet_files.intact(self._onnx, self._published.sha256):
+        if not self._given and facenet_files.intact(self._onnx, self._published.sha256):
             return True
         try:
             weights.verify(self._given or self._cached, self._published)

@@ -12,15 +12,19 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attendance.errors import ImageUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Format = Literal["JPEG", "PNG", "WEBP", "HEIC"]
 
 # A marker that ends entropy-coded data: not a stuffed FF 00, a restart marker or a fill byte (T.81 B.1.1.2 and B.1.1.5).
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG and DAC
+_NOTES = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {0xEE}  # application data and comments; Adobe's APP14 tells the colours
 # Each scan of a progressive JPEG walks over the whole picture, so a small file with thousands of them hangs a decoder
 # (libjpeg-turbo, "Two Issues with the JPEG Standard"). Encoders write about ten; one for each coefficient would be 64.
 _MAX_SCANS = 100
@@ -41,10 +45,10 @@ class Container:
         format: by its first bytes, whatever it is called.
         width_px: as stored, before orientation; 0 where only the format's library can tell (HEIC).
         height_px: the same.
-        data: the bytes to decode; for PNG without the chunks that don't make the picture.
+        data: the bytes to decode; of PNG and of JPEG in four colours, which Pillow reads, only what makes the picture.
         channels: colour components of a JPEG; 0 for other formats.
         orientation: EXIF's value 1 to 8 of a JPEG; 1 for other formats, whose libraries read it.
-        end: offset of a JPEG's end marker; else the length.
+        end: offset of a JPEG's end marker in the file; else the length.
     """
 
     format: Format
@@ -101,34 +105,51 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
-def _jpeg(data: bytes) -> Container:
-    at, scans, orientation = 2, 0, 1
-    size: tuple[int, int, int] | None = None
-    while True:
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Marker code, and where the segment, its body and what follows begin; ends with the end marker (0xD9)."""
+    at = 2
+    for _ in range(_MAX_CHUNKS):
         marker = _MARKER.search(data, at)
         if marker is None:
             raise damaged("its end is missing")
         code, at = data[marker.start() + 1], marker.end()
         if code == 0xD9:
-            break
+            yield code, marker.start(), at, at
+            return
         if code in {0x01, 0xD8}:  # they stand alone
             continue
         (length,) = struct.unpack_from(">H", data, at)
         body, at = at + 2, at + length
         if length < 2 or at > len(data):
             raise damaged("its end is missing")
+        yield code, marker.start(), body, at
+    raise damaged("it is in far too many pieces")
+
+
+def _jpeg(data: bytes) -> Container:
+    size: tuple[int, int, int] | None = None
+    scans, orientation, end = 0, 1, len(data)
+    kept, behind = [], 0
+    for code, start, body, after in _jpeg_segments(data):
         if code in _FRAMES and size is None:
             height, width, channels = struct.unpack_from(">xHHB", data, body)
             size = (width, height, channels)
-        elif code == 0xE1 and data.startswith(b"Exif\x00\x00", body):
-            orientation = exif_orientation(data[body:at])
         elif code == 0xDA:
             scans += 1
-            if scans > _MAX_SCANS:
-                raise damaged("it has far too many scans")
-    if size is None or scans == 0:
+        elif code == 0xD9:
+            end = start
+        elif code in _NOTES:
+            if code == 0xE1 and data.startswith(b"Exif\x00\x00", body):
+                orientation = exif_orientation(data[body:after])
+            kept.append(slice(behind, start))
+            behind = after
+    if size is None or scans == 0 or size[2] not in {1, 3, 4}:
         raise damaged("it holds no picture")
-    return Container("JPEG", size[0], size[1], data, size[2], orientation, marker.start())
+    if scans > _MAX_SCANS:
+        raise damaged("it has far too many scans")
+    if size[2] == 4:
+        data = b"".join(data[part] for part in (*kept, slice(behind, end + 2)))
+    return Container("JPEG", size[0], size[1], data, size[2], orientation, end)
 
 
 def _png(data: bytes) -> Container:

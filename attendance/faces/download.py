@@ -7,21 +7,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from attendance.errors import WeightsUnavailableError
-from attendance.faces.network import Head, Limits, reading
+from attendance.faces.network import Broken, NetworkFault, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import httpx
-
+    from attendance.faces.network import Head, Limits, Transport
     from attendance.faces.published import Published
 
 MAX_BROKEN = 5  # connections that break after some progress and are made anew
-
-
-class _Broken(Exception):  # noqa: N818  never leaves this module
-    """The connection ended before the body did; what came is kept."""
 
 
 class _StartAgain(Exception):  # noqa: N818  never leaves this module
@@ -44,7 +39,7 @@ class Download:
         part: Path,
         *,
         limits: Limits,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._what = what
         self._size = what.size
@@ -66,7 +61,7 @@ class Download:
                 self._go_on(before, deadline, progress)
             except _StartAgain:
                 self.forget()
-            except _Broken as error:
+            except Broken as error:
                 broken += 1
                 if self._have() <= before or broken > MAX_BROKEN:
                     raise self._failed("the connection broke") from error
@@ -107,7 +102,7 @@ class Download:
                     file.write(piece)
                     progress(done, self._size)
         if done < self._size:
-            raise _Broken
+            raise Broken
 
     def _position(self, head: Head, have: int) -> int:
         """Where in the file the answer's body begins, bytes."""
@@ -128,20 +123,11 @@ class Download:
             got = take(max(seconds, 0.001))
         except queue.Empty:
             raise self._failed(late) from None
-        if not isinstance(got, BaseException):
-            return got
-        import httpx
-
-        if isinstance(got, (httpx.RemoteProtocolError, httpx.ReadError)):
-            raise _Broken from got
-        if isinstance(got, httpx.TimeoutException):
-            raise self._failed("it did not answer in time") from got
-        if isinstance(got, (httpx.TransportError, httpx.TooManyRedirects, OSError)):
-            raise self._failed("it cannot be reached from this machine") from got
-        if isinstance(got, (httpx.InvalidURL, ValueError, ImportError)):
-            # Not chained: such a message may repeat a proxy's address with its password.
-            raise self._failed("the proxy settings or a redirect cannot be used") from None
-        raise got  # a fault of ours
+        if isinstance(got, NetworkFault):
+            raise self._failed(str(got)) from None
+        if isinstance(got, BaseException):
+            raise got
+        return got
 
     def _failed(self, why: str) -> WeightsUnavailableError:
         host = self._what.url.split("/")[2].rpartition("@")[2]

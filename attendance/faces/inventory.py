@@ -62,7 +62,7 @@ def facenet_entry(
 
 
 def dlib_entry(model_id: str, source: str) -> ModelEntry:
-    """dlib's ResNet: from the package that carries its file."""
+    """The ResNet of dlib: from the package that carries its file."""
     state: Literal["ready", "missing"] = "ready"
     path = None
     try:

@@ -155,16 +155,27 @@ def onet(weights: Weights) -> bytes:
     return graph.model(["n", 3, 48, 48], ["n", 15])
 
 
+def winograd(w: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A 3 x 3 convolution's weights (out, in, 3, 3) for Winograd's F(2, 3) down the columns: (4, out, in, 3).
+
+    Source: Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks", the matrix G of F(2, 3).
+    """
+    g0, g1, g2 = (w[:, :, k].astype(np.float64) for k in range(3))
+    return np.stack([g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2]).astype(np.float32)
+
+
 def pnet_arrays(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    """P-Net for the compiled kernels: w1, w2, w3 (out, in, 9), biases b and slopes a of each, the head wh (5, 32) and bh."""
+    """P-Net for the compiled kernels.
+
+    w1 (out, in, 9) of the first convolution, u2 and u3 (4, out, in, 3) of the others as ``winograd`` gives them, biases b
+    and slopes a of each, and the head wh (5, 32) and bh.
+    """
     w1, b1 = fold_pixels(weights)
     wh, bh = _joined(weights, "conv4_1", "conv4_2")
-    arrays = {"w1": w1, "b1": b1, "wh": wh.reshape(5, -1), "bh": bh}
+    arrays = {"w1": w1.reshape(*w1.shape[:2], 9), "b1": b1, "wh": wh.reshape(5, -1), "bh": bh}
     for number in (2, 3):
-        arrays[f"w{number}"] = weights[f"conv{number}.weight"]
+        arrays[f"u{number}"] = winograd(weights[f"conv{number}.weight"])
         arrays[f"b{number}"] = weights[f"conv{number}.bias"]
     for number in (1, 2, 3):
-        w = arrays[f"w{number}"]
-        arrays[f"w{number}"] = w.reshape(*w.shape[:2], 9)
         arrays[f"a{number}"] = weights[f"prelu{number}.weight"]
     return {name: np.ascontiguousarray(values, np.float32) for name, values in arrays.items()}

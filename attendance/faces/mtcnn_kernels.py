@@ -1,4 +1,4 @@
-"""P-Net with its pyramid, the crops and the suppression of boxes, compiled by numba.
+"""P-Net with its pyramid and the crops, compiled by numba.
 
 P-Net works row by row: a few rows of each layer stay in the processor's cache and no level of the pyramid is ever stored.
 That, float32 and whole rows in the inner loops, is where the speed comes from (docs/decisions/0002-detector-kernels.md).
@@ -10,14 +10,15 @@ Ranges: sums of pixels are int32, so one box of the picture may hold up to 8 mil
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from attendance.faces.mtcnn_jit import inner, outer
+from attendance.faces.mtcnn_nms import suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     F32 = NDArray[np.float32]
@@ -25,55 +26,70 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     I32 = NDArray[np.int32]
 
-_Function = TypeVar("_Function", bound="Callable[..., object]")
+__all__ = ["crop", "pnet", "suppress"]
 
 ZERO, ONE = np.float32(0), np.float32(1)
 PICTURE = types.Array(types.uint8, 2, "C", readonly=True)  # (H, 3 W); a writable array is taken too
+ROW = types.float32[::1]
+WEIGHTS = (types.float32[:, :, ::1], ROW, ROW, *(types.float32[:, :, :, ::1], ROW, ROW) * 2, types.float32[:, ::1], ROW)
 BLOCK = 16  # rows are computed in whole vectors; what lies beyond a row's real width is never read
 
 
-def _inner(function: _Function) -> _Function:
-    """A part of the functions below; sums may be reordered."""
-    compiled: _Function = njit(nogil=True, fastmath=True)(function)
-    return compiled
+@inner
+def _aligned(numbers: int) -> F32:
+    """Zeros that begin at a multiple of 64 bytes: wide vectors that cross cache lines cost a tenth of P-Net's time."""
+    room = np.zeros(numbers + BLOCK, np.float32)
+    skip = -(np.int64(room.ctypes.data) // 4) % BLOCK
+    return room[skip : skip + numbers]
 
 
-def _outer(signature: object, *, fastmath: bool) -> Callable[[_Function], _Function]:
-    """Compiled on import, or loaded from numba's cache; runs without the interpreter's lock."""
+@inner
+def _transform(rows: F32, first: int, t: F32) -> None:
+    """Winograd's sums of four rows, rows[(first + k) & 3] of shape (channels, columns), into t (4, channels, columns)."""
+    d0, d1, d2, d3 = rows[first & 3], rows[first + 1 & 3], rows[first + 2 & 3], rows[first + 3 & 3]
+    for i in range(rows.shape[1]):
+        p0, p1, p2, p3, t0, t1, t2, t3 = d0[i], d1[i], d2[i], d3[i], t[0, i], t[1, i], t[2, i], t[3, i]
+        for x in range(rows.shape[2]):
+            t0[x] = p0[x] - p2[x]
+            t1[x] = p1[x] + p2[x]
+            t2[x] = p2[x] - p1[x]
+            t3[x] = p1[x] - p3[x]
 
-    def decorate(function: _Function) -> _Function:
-        compiled: _Function = njit(signature, nogil=True, cache=True, fastmath=fastmath, error_model="numpy")(function)
-        return compiled
 
-    return decorate
+@inner
+def _convolve(t: F32, u: F32, b: F32, slope: F32, sums: F32, out: F32, below: F32, n: int) -> None:
+    """Two rows of a 3 x 3 convolution and its PReLU: out and below (co, columns), the first n columns.
 
-
-@_inner
-def _convolve(r0: F32, r1: F32, r2: F32, w: F32, b: F32, slope: F32, out: F32, n: int) -> None:
-    """One row of a 3 x 3 convolution and its PReLU: out[co, :n] from three rows (ci, columns) and w (co, ci, 9), co even.
-
-    Two outputs share nine inputs, which halves the loads.
+    Down the columns it is Winograd's minimal filter F(2, 3) (Lavin & Gray 2016): 4 products instead of 6 for two rows. t:
+    from ``_transform``; u: (4, co, ci, 3) from ``mtcnn_graph.winograd``; sums: (4, 4, columns) to work in. Four outputs
+    share the loads of one input, which was the quickest of several such shapes; co is a multiple of 4.
     """
-    for c in range(0, w.shape[0], 2):
-        o, u = out[c], out[c + 1]
-        o[:n], u[:n] = b[c], b[c + 1]
-        for i in range(w.shape[1]):
-            p, q, t, v, z = r0[i], r1[i], r2[i], w[c, i], w[c + 1, i]
-            v0, v1, v2, v3, v4, v5, v6, v7, v8 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]
-            z0, z1, z2, z3, z4, z5, z6, z7, z8 = z[0], z[1], z[2], z[3], z[4], z[5], z[6], z[7], z[8]
+    for c in range(0, u.shape[1], 4):
+        for k in range(4):
+            s0, s1, s2, s3 = sums[k, 0], sums[k, 1], sums[k, 2], sums[k, 3]
+            s0[:n], s1[:n], s2[:n], s3[:n] = ZERO, ZERO, ZERO, ZERO
+            for i in range(u.shape[2]):
+                p, a, b_, d, e = t[k, i], u[k, c, i], u[k, c + 1, i], u[k, c + 2, i], u[k, c + 3, i]
+                a0, a1, a2 = a[0], a[1], a[2]
+                b0, b1, b2 = b_[0], b_[1], b_[2]
+                d0, d1, d2 = d[0], d[1], d[2]
+                e0, e1, e2 = e[0], e[1], e[2]
+                for x in range(n):
+                    p0, p1, p2 = p[x], p[x + 1], p[x + 2]
+                    s0[x] += a0 * p0 + a1 * p1 + a2 * p2
+                    s1[x] += b0 * p0 + b1 * p1 + b2 * p2
+                    s2[x] += d0 * p0 + d1 * p1 + d2 * p2
+                    s3[x] += e0 * p0 + e1 * p1 + e2 * p2
+        for k in range(4):
+            m0, m1, m2, m3, o, v = sums[0, k], sums[1, k], sums[2, k], sums[3, k], out[c + k], below[c + k]
+            bias, s = b[c + k], slope[c + k]
             for x in range(n):
-                a0, a1, a2 = p[x], p[x + 1], p[x + 2]
-                b0, b1, b2 = q[x], q[x + 1], q[x + 2]
-                c0, c1, c2 = t[x], t[x + 1], t[x + 2]
-                o[x] += v0 * a0 + v1 * a1 + v2 * a2 + v3 * b0 + v4 * b1 + v5 * b2 + v6 * c0 + v7 * c1 + v8 * c2
-                u[x] += z0 * a0 + z1 * a1 + z2 * a2 + z3 * b0 + z4 * b1 + z5 * b2 + z6 * c0 + z7 * c1 + z8 * c2
-        s0, s1 = slope[c], slope[c + 1]
-        for x in range(n):
-            o[x] = max(o[x], ZERO) + s0 * min(o[x], ZERO)
-            u[x] = max(u[x], ZERO) + s1 * min(u[x], ZERO)
+                first, second = m0[x] + m1[x] + m2[x] + bias, m1[x] - m2[x] - m3[x] + bias
+                o[x] = max(first, ZERO) + s * min(first, ZERO)
+                v[x] = max(second, ZERO) + s * min(second, ZERO)
 
 
-@_inner
+@inner
 def _convolve_split(r0: F32, r1: F32, r2: F32, w: F32, b: float, slope: float, even: F32, odd: F32, n: int) -> None:
     """One channel of one row of the first convolution and its PReLU. Rows (3, 2, columns) hold even and odd columns apart,
     and so do the outputs: max-pooling is then a maximum of whole rows.
@@ -93,7 +109,7 @@ def _convolve_split(r0: F32, r1: F32, r2: F32, w: F32, b: float, slope: float, e
         odd[x] = max(odd[x], ZERO) + slope * min(odd[x], ZERO)
 
 
-@_inner
+@inner
 def _sum_rows(image: U8, top: int, bottom: int, lo: int, hi: int, sums: I32) -> None:
     """sums[: hi - lo] = the sums over picture rows top to bottom, image being (H, 3 W), in whole numbers."""
     sums[: hi - lo] = 0
@@ -103,7 +119,7 @@ def _sum_rows(image: U8, top: int, bottom: int, lo: int, hi: int, sums: I32) -> 
             sums[k] += np.int32(row[k])
 
 
-@_inner
+@inner
 def _sum_columns(sums: I32, left: int, right: int) -> tuple[np.int32, np.int32, np.int32]:
     """The three channels' sums over columns left to right."""
     a = b = c = np.int32(0)
@@ -114,7 +130,7 @@ def _sum_columns(sums: I32, left: int, right: int) -> tuple[np.int32, np.int32, 
     return a, b, c
 
 
-@_inner
+@inner
 def _level_row(image: U8, top: int, bottom: int, left: I64, right: I64, sums: I32, row: F32) -> None:
     """One row (3, 2, columns) of a level: box means, even and odd columns apart."""
     _sum_rows(image, top, bottom, 0, image.shape[1], sums)
@@ -125,7 +141,7 @@ def _level_row(image: U8, top: int, bottom: int, left: I64, right: I64, sums: I3
         row[0, half, k], row[1, half, k], row[2, half, k] = a * share, b * share, c * share
 
 
-@_inner
+@inner
 def _pooled_row(
     r0: F32, r1: F32, r2: F32, r3: F32, both: bool, w: F32, b: F32, slope: F32, tmp: F32, out: F32, width: int
 ) -> None:
@@ -147,7 +163,7 @@ def _pooled_row(
             o[pooled - 1] = max(e0[pooled - 1], e1[pooled - 1])
 
 
-@_inner
+@inner
 def _pick(
     c3: F32, wh: F32, bh: F32, threshold: float, logit: F32, width: int, level: int, y: int, found: F32, m: int
 ) -> int:
@@ -171,19 +187,13 @@ def _pick(
     return m
 
 
-@_outer(
+@outer(
     types.int64(
         PICTURE,
         types.int64[:, ::1],
         types.int64[:, ::1],
         types.int64[:, ::1],
-        types.Tuple(
-            (
-                *(types.float32[:, :, ::1], types.float32[::1], types.float32[::1]) * 3,
-                types.float32[:, ::1],
-                types.float32[::1],
-            )
-        ),
+        types.Tuple(WEIGHTS),
         types.float32,
         types.float32[:, ::1],
     ),
@@ -198,22 +208,21 @@ def pnet(image: U8, tasks: I64, rows: I64, columns: I64, weights: tuple[F32, ...
             its bounds begin in ``rows`` and ``columns``.
         rows: (2, sum of heights): where the picture rows of each level row begin and end, level after level.
         columns: (2, sum of widths): the same for columns.
-        weights: w1, b1, a1, w2, b2, a2, w3, b3, a3, wh, bh as in ``mtcnn_graph.pnet_arrays``.
+        weights: w1, b1, a1, u2, b2, a2, u3, b3, a3, wh, bh as in ``mtcnn_graph.pnet_arrays``.
         threshold: the least logit of a candidate.
         found: (cells of all bands, 8), is filled with level, row, column, logit and four offsets of each candidate.
 
     Returns:
         How many candidates there are.
     """
-    w1, b1, a1, w2, b2, a2, w3, b3, a3, wh, bh = weights
+    w1, b1, a1, u2, b2, a2, u3, b3, a3, wh, bh = weights
     length = (tasks[:, 4].max() // 2 + 3 * BLOCK) // BLOCK * BLOCK
-    level_rows = np.zeros((4, 3, 2, length), np.float32)  # rings: only as many rows as the next layer looks at
-    c1, c2, c3 = (
-        np.zeros((3, 10, length), np.float32),
-        np.zeros((3, 16, length), np.float32),
-        np.zeros((32, length), np.float32),
-    )
-    tmp, logit, sums = np.zeros((4, length), np.float32), np.zeros(length, np.float32), np.zeros(image.shape[1], np.int32)
+    # Rings: only as many rows as the next layer looks at.
+    level_rows = _aligned(4 * 3 * 2 * length).reshape(4, 3, 2, length)
+    c1, c2 = _aligned(4 * 10 * length).reshape(4, 10, length), _aligned(4 * 16 * length).reshape(4, 16, length)
+    c3, t2 = _aligned(2 * 32 * length).reshape(2, 32, length), _aligned(4 * 10 * length).reshape(4, 10, length)
+    t3, sums = _aligned(4 * 16 * length).reshape(4, 16, length), _aligned(4 * 4 * length).reshape(4, 4, length)
+    tmp, logit, totals = _aligned(4 * length).reshape(4, length), _aligned(length), np.zeros(image.shape[1], np.int32)
     m = 0
     for t in range(tasks.shape[0]):
         level, first, end, height, width, ry, rx = tasks[t]
@@ -222,51 +231,30 @@ def pnet(image: U8, tasks: I64, rows: I64, columns: I64, weights: tuple[F32, ...
         pooled = (width - 1) // 2
         n2, n3 = (pooled - 2 + BLOCK - 1) // BLOCK * BLOCK, (pooled - 4 + BLOCK - 1) // BLOCK * BLOCK
         done = 2 * first
-        for j in range(first, end + 4):
-            while done <= min(2 * j + 3, height - 1):
-                _level_row(image, top[done], bottom[done], left, right, sums, level_rows[done & 3])
-                done += 1
-            r0, r1 = level_rows[2 * j & 3], level_rows[2 * j + 1 & 3]
-            r2, r3 = level_rows[2 * j + 2 & 3], level_rows[2 * j + 3 & 3]
-            _pooled_row(r0, r1, r2, r3, 2 * j + 3 < height, w1, b1, a1, tmp, c1[j % 3], width)
+        for j in range(first, end + 4, 2):
+            # The second row of the last pair may lie beyond the band or the level: what is computed of it is not read.
+            for row in range(j, min(j + 2, (height - 1) // 2)):
+                while done <= min(2 * row + 3, height - 1):
+                    _level_row(image, top[done], bottom[done], left, right, totals, level_rows[done & 3])
+                    done += 1
+                r0, r1 = level_rows[2 * row & 3], level_rows[2 * row + 1 & 3]
+                r2, r3 = level_rows[2 * row + 2 & 3], level_rows[2 * row + 3 & 3]
+                _pooled_row(r0, r1, r2, r3, 2 * row + 3 < height, w1, b1, a1, tmp, c1[row & 3], width)
             if j >= first + 2:
                 y = j - 2
-                _convolve(c1[y % 3], c1[(y + 1) % 3], c1[(y + 2) % 3], w2, b2, a2, c2[y % 3], n2)
+                _transform(c1, y, t2)
+                _convolve(t2, u2, b2, a2, sums, c2[y & 3], c2[y + 1 & 3], n2)
             if j >= first + 4:
                 y = j - 4
-                _convolve(c2[y % 3], c2[(y + 1) % 3], c2[(y + 2) % 3], w3, b3, a3, c3, n3)
-                m = _pick(c3, wh, bh, threshold, logit, pooled - 4, level, y, found, m)
+                _transform(c2, y, t3)
+                _convolve(t3, u3, b3, a3, sums, c3[0], c3[1], n3)
+                m = _pick(c3[0], wh, bh, threshold, logit, pooled - 4, level, y, found, m)
+                if y + 1 < end:
+                    m = _pick(c3[1], wh, bh, threshold, logit, pooled - 4, level, y + 1, found, m)
     return m
 
 
-@_outer(
-    types.int64[::1](types.float32[:, ::1], types.int64[::1], types.int64[::1], types.float64, types.boolean), fastmath=False
-)
-def suppress(boxes: F32, order: I64, group: I64, threshold: float, of_smaller: bool) -> I64:
-    """As ``mtcnn_geometry.suppress``; computed as written, since the last bit may decide a comparison."""
-    extra = ONE if of_smaller else ZERO
-    keep = np.empty(order.shape[0], np.int64)
-    n = 0
-    for i in order:
-        area = (boxes[i, 2] - boxes[i, 0] + extra) * (boxes[i, 3] - boxes[i, 1] + extra)
-        kept = True
-        for k in range(n):
-            j = keep[k]
-            w = min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0]) + extra
-            h = min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1]) + extra
-            if w > 0 and h > 0 and group[i] == group[j]:
-                other = (boxes[j, 2] - boxes[j, 0] + extra) * (boxes[j, 3] - boxes[j, 1] + extra)
-                whole = min(area, other) if of_smaller else other + area - w * h
-                if w * h / whole > threshold:
-                    kept = False
-                    break
-        if kept:
-            keep[n] = i
-            n += 1
-    return keep[:n]
-
-
-@_outer(types.void(PICTURE, types.int64[:, ::1], types.int64, types.float32[:, :, :, ::1]), fastmath=True)
+@outer(types.void(PICTURE, types.int64[:, ::1], types.int64, types.float32[:, :, :, ::1]), fastmath=True)
 def crop(image: U8, windows: I64, size: int, out: F32) -> None:
     """Windows (n, 4) of image (H, 3 W), resized by box means into out (n, 3, size, size)."""
     sums = np.zeros(image.shape[1], np.int32)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
+import threading
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,7 @@ import numpy as np
 from attendance.faces.mtcnn_geometry import LOGITS, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 
     from attendance.faces.mtcnn_workers import Workers
 
-WEIGHTS = ("w1", "b1", "a1", "w2", "b2", "a2", "w3", "b3", "a3", "wh", "bh")
+_LOADING = threading.Lock()  # numba's options are the process's: one at a time changes them
+
+WEIGHTS = ("w1", "b1", "a1", "u2", "b2", "a2", "u3", "b3", "a3", "wh", "bh")
 
 
 def load_kernels(cache_dir: Path) -> ModuleType:
@@ -33,21 +38,51 @@ def load_kernels(cache_dir: Path) -> ModuleType:
     Raises:
         Exception: whatever numba raises where it cannot work on this machine; there is no common class.
     """
-    from numba import config
+    with _LOADING:
+        try:
+            return _load(cache_dir)
+        except ImportError:
+            raise
+        except Exception:  # noqa: BLE001 - a damaged cache shows itself in many ways; what remains wrong is raised again
+            shutil.rmtree(cache_dir, ignore_errors=True)
+            return _load(cache_dir)
 
-    if config.CACHE_DIR:
+
+def _load(cache_dir: Path) -> ModuleType:
+    with _compiler_options(cache_dir):
         return import_module("attendance.faces.mtcnn_kernels")
+
+
+@contextmanager
+def _compiler_options(cache_dir: Path) -> Iterator[None]:
+    """Numba's options for as long as the kernels are compiled; what the environment sets goes first.
+
+    They hold for the whole process, so other users of numba get theirs back.
+    """
+    from numba import config
+    from numba.core.codegen import get_host_cpu_features
+
+    before = config.CACHE_DIR, config.CPU_FEATURES
     with tempfile.TemporaryDirectory(prefix="attend-numba-") as scratch:
+        if not config.CACHE_DIR:
+            config.CACHE_DIR = str(cache_dir) if _is_writable(cache_dir) else scratch
+        features = get_host_cpu_features()
+        if config.CPU_FEATURES is None and "+avx512f" in features:
+            # LLVM keeps to half the width of such processors, for fear of older ones that slow down; P-Net gains a fifth.
+            config.CPU_FEATURES = features + ",-prefer-256-bit"
         try:
-            cache_dir.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=cache_dir).close()
-            config.CACHE_DIR = str(cache_dir)
-        except OSError:
-            config.CACHE_DIR = scratch
-        try:
-            return import_module("attendance.faces.mtcnn_kernels")
+            yield
         finally:
-            config.CACHE_DIR = ""  # ours alone: other users of numba in this process keep their own place
+            config.CACHE_DIR, config.CPU_FEATURES = before
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 class _Plan:

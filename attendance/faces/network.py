@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    Transport = httpx.BaseTransport
+
 MAX_REDIRECTS = 5
 QUEUE_PIECES = 16  # of at most 64 KB each: what may lie between the network and the disk
 
@@ -43,9 +45,17 @@ class Head:
     headers: httpx.Headers
 
 
+class Broken(Exception):  # noqa: N818  a state of a connection; download.py turns it into one of our errors
+    """The connection ended before the body did."""
+
+
+class NetworkFault(Exception):  # noqa: N818  as above
+    """The network cannot be used; the text says why, in words for people."""
+
+
 @contextmanager
 def reading(
-    url: str, headers: dict[str, str], limits: Limits, transport: httpx.BaseTransport | None
+    url: str, headers: dict[str, str], limits: Limits, transport: Transport | None
 ) -> Iterator[Callable[[float], Any]]:
     """A thread that asks for ``url``; the function gives, waiting at most some seconds, a Head, pieces, b"" or an error."""
     pieces: queue.Queue[Any] = queue.Queue(QUEUE_PIECES)
@@ -64,7 +74,7 @@ def reading(
         try:
             _get(url, headers, limits, transport, put)
         except BaseException as error:  # noqa: BLE001  handed over to the waiting thread, which raises it
-            put(error)
+            put(_translated(error))
 
     threading.Thread(target=read, name="weights-download", daemon=True).start()
     try:
@@ -77,7 +87,7 @@ def _get(
     url: str,
     headers: dict[str, str],
     limits: Limits,
-    transport: httpx.BaseTransport | None,
+    transport: Transport | None,
     put: Callable[[Any], bool],
 ) -> None:
     import httpx  # here, so that its import counts towards the limit of the first contact
@@ -99,3 +109,18 @@ def _get(
                     raise httpx.InvalidURL("a redirect left https")
                 url = str(response.next_request.url)
         raise httpx.TooManyRedirects("too many redirects")
+
+
+def _translated(error: BaseException) -> BaseException:
+    """What the library raised as one of ours. Its text is left out: it may repeat a proxy's address with its password."""
+    import httpx
+
+    if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
+        return Broken()
+    if isinstance(error, httpx.TimeoutException):
+        return NetworkFault("it did not answer in time")
+    if isinstance(error, (httpx.TransportError, httpx.TooManyRedirects, OSError)):
+        return NetworkFault("it cannot be reached from this machine")
+    if isinstance(error, (httpx.InvalidURL, ValueError, ImportError)):  # ImportError: a SOCKS proxy without its package
+        return NetworkFault("the proxy settings or a redirect cannot be used")
+    return error  # a fault of ours

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import httpx
+    from attendance.faces.network import Transport
 
 
 def no_progress(done: int, total: int) -> None:
@@ -49,7 +49,7 @@ def fetch(
     progress: Callable[[int, int], None] = no_progress,
     offline: bool = False,
     limits: Limits | None = None,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> Path:
     """The checked file in ``folder``, downloaded where it is not there yet.
 
@@ -109,7 +109,7 @@ def _download(
     target: Path,
     limits: Limits,
     progress: Callable[[int, int], None],
-    transport: httpx.BaseTransport | None,
+    transport: Transport | None,
 ) -> None:
     download = Download(what, part, limits=limits, transport=transport)
     try:

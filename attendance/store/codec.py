@@ -72,6 +72,9 @@ def embedding_from_bytes(data: object, what: str) -> NDArray[np.float32]:
 def plain(value: Any) -> Any:
     """Lists for tuples, Python numbers for numpy's, values for enums, ``to_ms`` for times; the rest as it is.
 
+    Half characters (lone surrogates), as a shell or a browser may hand them over, become question marks: no database
+    takes them.
+
     Raises:
         TypeError: something that no engine can store.
     """
@@ -80,17 +83,24 @@ def plain(value: Any) -> Any:
     elif isinstance(value, np.generic):
         value = value.item()
     result = value
-    if isinstance(value, float):
+    if isinstance(value, str):
+        result = value.encode("utf-8", "replace").decode("utf-8")
+    elif isinstance(value, float):
         result = value if math.isfinite(value) else None  # JSON has no such numbers
     elif isinstance(value, datetime):
         result = to_ms(value)
     elif isinstance(value, Mapping):
-        result = {str(key): plain(item) for key, item in value.items()}
+        result = {plain(str(key)): plain(item) for key, item in value.items()}
     elif isinstance(value, list | tuple | np.ndarray):
         result = [plain(item) for item in value]
-    elif value is not None and not isinstance(value, str | bool | int | bytes):
+    elif value is not None and not isinstance(value, bool | int | bytes):
         raise TypeError(f"{type(value).__name__} cannot be stored")
     return result
+
+
+def storable(text: str) -> bool:
+    """Whether a database can hold, and so find, this text: no half characters (lone surrogates) in it."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _to_dict(record: Any) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from attendance.store.mongo_enrolment import EnrolmentPart
 from attendance.store.mongo_errors import guarded, translated
 from attendance.store.mongo_gallery import GalleryPart, Views
 from attendance.store.mongo_journal import finish_unfinished
-from attendance.store.mongo_legacy import adopt
+from attendance.store.mongo_legacy import adopt, forget_deleted
 from attendance.store.mongo_people import PeoplePart
 from attendance.store.mongo_references import ReferencePart
 from attendance.store.mongo_schema import Rooms, open_rooms, schema_version
 from attendance.store.mongo_settle import finish_slots
+from attendance.store.mongo_templates import TemplatePart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _AUDIT_TRIES = 500  # each lost one means that somebody else's entry was stored
 
 
-class MongoStore(PeoplePart, EnrolmentPart, ReferencePart, GalleryPart, AttemptPart, AttendancePart):
+class MongoStore(PeoplePart, EnrolmentPart, ReferencePart, TemplatePart, GalleryPart, AttemptPart, AttendancePart):
     """``store.base.Store`` on MongoDB. Several threads may use one; they share its connections."""
 
     def __init__(self, rooms: Rooms) -> None:
@@ -63,6 +64,7 @@ class MongoStore(PeoplePart, EnrolmentPart, ReferencePart, GalleryPart, AttemptP
                 finish_slots(rooms)
                 finish_unfinished(rooms)
                 adopt(rooms)
+                forget_deleted(rooms)
         except Exception:
             rooms.client.close()
             raise
@@ -87,7 +89,7 @@ class MongoStore(PeoplePart, EnrolmentPart, ReferencePart, GalleryPart, AttemptP
     @guarded
     def append_audit(self, actor: str, action: str, details: Mapping[str, Any], at_utc: datetime) -> AuditEntry:
         """See ``Store.append_audit``."""
-        at, kept = to_ms(at_utc), plain(details)
+        at, kept, actor, action = to_ms(at_utc), plain(details), plain(actor), plain(action)
         for _ in range(_AUDIT_TRIES):
             last = self._rooms.audit.find_one({}, {"digest": 1}, sort=[("_id", DESCENDING)])
             sequence, previous = (1, GENESIS) if last is None else (int(last["_id"]) + 1, str(last["digest"]))

@@ -9,9 +9,9 @@ import pymongo
 from pymongo import ASCENDING, DESCENDING
 
 from attendance.errors import CorruptRecordError, StoreError
-from attendance.store.codec import attempt_from_dict
+from attendance.store.codec import attempt_from_dict, storable
 from attendance.store.mongo_batch import MAX_DOCUMENT
-from attendance.store.mongo_documents import storable, time_range, warn_skipped
+from attendance.store.mongo_documents import time_range, warn_skipped
 from attendance.store.mongo_errors import guarded
 from attendance.store.mongo_settle import settle
 

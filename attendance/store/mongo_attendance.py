@@ -13,7 +13,8 @@ from pymongo import ASCENDING, DESCENDING
 from attendance.domain.model import CheckIn
 from attendance.domain.names import name_key
 from attendance.errors import CorruptRecordError
-from attendance.store.mongo_documents import moment, storable, time_range, warn_skipped
+from attendance.store.codec import storable
+from attendance.store.mongo_documents import moment, time_range, warn_skipped
 from attendance.store.mongo_errors import guarded
 from attendance.store.mongo_people import PRESENT
 

@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError
 
 from attendance.errors import DuplicatePictureError, StoreError
 from attendance.store.codec import embedding_to_bytes, plain
-from attendance.store.mongo_documents import Belonging, now_utc
+from attendance.store.mongo_documents import Belonging, now_utc, template_id
 from attendance.store.mongo_errors import DUPLICATE_KEY
 from attendance.store.mongo_journal import delete_batch, purge_reference, resolve, take_back_batch
 from attendance.store.mongo_references import owner_of_digest
@@ -75,7 +75,7 @@ def write_batch(
         pictures.append(picture)
         templates.append(
             {
-                "_id": f"{model_id}|{key}",
+                "_id": template_id(model_id, key),
                 "model_id": model_id,
                 "reference_id": key,
                 "person_id": person_id,

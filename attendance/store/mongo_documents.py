@@ -45,9 +45,9 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-def storable(text: str) -> bool:
-    """Whether the text can be in a document at all; half a surrogate pair cannot."""
-    return text.isprintable() or text.encode("utf-8", "replace").decode() == text
+def template_id(model_id: str, reference_id: str) -> str:
+    """The ``_id`` of one model's template of one picture."""
+    return f"{model_id}|{reference_id}"
 
 
 def search_key(name: str, external_id: str | None, group: str | None) -> str:
@@ -139,7 +139,7 @@ def pictures_of(person: Mapping[str, Any]) -> Document:
     query: Document = {
         "$or": [
             {"person_id": person["_id"], "batch": {"$in": person.get("batches", [])}},
-            {**legacy_pictures(person.get("legacy_names", [])), **USABLE},
+            legacy_pictures(person.get("legacy_names", [])),
         ]
     }
     if person.get("gone"):

@@ -16,12 +16,11 @@ from attendance.errors import (
     AttendanceError,
     ConflictError,
     PersonExistsError,
-    StoreError,
     StoreUnavailableError,
 )
-from attendance.store.codec import person_to_dict, plain
+from attendance.store.codec import person_from_dict, person_to_dict, plain
 from attendance.store.mongo_batch import TakenBackError, refuse_known, write_batch
-from attendance.store.mongo_documents import new_token, now_utc, reference, search_key, storable
+from attendance.store.mongo_documents import new_token, now_utc, reference, search_key
 from attendance.store.mongo_errors import guarded, translated
 from attendance.store.mongo_journal import (
     purge,
@@ -36,8 +35,8 @@ from attendance.store.mongo_references import (
     owner_document,
     picture_document,
     read_references,
-    remember_active,
 )
+from attendance.store.mongo_templates import remember_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,8 +59,8 @@ class EnrolmentPart:
     def add_person(self, person: Person, references: Sequence[NewReference], model_id: str) -> Person:
         """See ``Store.add_person``."""
         rooms = self._rooms
-        refuse_known(rooms, references)
         fields = person_to_dict(person)
+        person = person_from_dict(fields)  # as it is stored and told
         del fields["person_id"]
         if fields["external_id"] is None:
             del fields["external_id"]  # the unique index holds texts alone
@@ -70,7 +69,8 @@ class EnrolmentPart:
         fields["search_key"] = search_key(person.name, person.external_id, person.group)
 
         def once() -> Person:
-            _refuse_taken(rooms, person, fields["name_key"])
+            _refuse_taken(rooms, person, fields["name_key"])  # a name says more than its pictures do
+            refuse_known(rooms, references)
             batch = uuid.uuid4().hex
             pending = {"_id": person.person_id, "state": "pending", "open": [batch], "open_at": now_utc()}
             try:
@@ -219,8 +219,6 @@ def _refuse_taken(rooms: Rooms, person: Person, key: str) -> None:
     if person.external_id is not None:
         fields.append(("external_id", {"external_id": person.external_id}, person.external_id))
     for field, query, value in fields:
-        if not storable(value):
-            raise StoreError("A text cannot be stored in MongoDB.")
         if rooms.people.find_one({**query, **PRESENT}, {"_id": 1}) is not None:
             what = "name" if field == "name" else "staff number"
             raise PersonExistsError(f"Somebody is registered under this {what} already.", field=field, value=value)

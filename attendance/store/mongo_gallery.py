@@ -27,7 +27,7 @@ from attendance.store.mongo_documents import Belonging, warn_skipped
 from attendance.store.mongo_errors import guarded
 from attendance.store.mongo_journal import finish_unfinished
 from attendance.store.mongo_legacy import adopt
-from attendance.store.mongo_references import read_active
+from attendance.store.mongo_templates import read_active
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,13 +12,22 @@ from pymongo.errors import DuplicateKeyError
 
 from attendance.domain.model import PersonStatus
 from attendance.domain.names import name_key
-from attendance.store.mongo_documents import LEGACY, USABLE, legacy_pictures, moment, new_token, search_key, warn_skipped
+from attendance.store.mongo_documents import (
+    BELONGING,
+    LEGACY,
+    USABLE,
+    Belonging,
+    legacy_pictures,
+    moment,
+    new_token,
+    search_key,
+    warn_skipped,
+)
 from attendance.store.mongo_journal import touch
 from attendance.store.mongo_people import PRESENT
+from attendance.store.mongo_templates import all_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attendance.store.mongo_schema import Rooms
 
 Document = dict[str, Any]
@@ -27,7 +36,7 @@ _PAGE = 200
 
 
 def adopt(rooms: Rooms) -> None:
-    """Give people to the names that have none, and forget the templates of pictures that an older app deleted."""
+    """Give people to the names that have none, and forget what an older app deleted."""
     # People first: a removed person keeps the names until the pictures are deleted, so nobody comes back half-way.
     known = {
         name
@@ -44,7 +53,8 @@ def adopt(rooms: Rooms) -> None:
             skipped.append(name)
     if skipped:
         warn_skipped("face_images", [f"{type(name).__name__} as a name" for name in skipped], "a picture without a name")
-    _forget_deleted(rooms)
+    if known:
+        forget_deleted(rooms)
 
 
 def _adopt_name(rooms: Rooms, name: str) -> None:
@@ -87,24 +97,14 @@ def _lend_name(rooms: Rooms, key: str, name: str) -> bool:
     return rooms.people.update_one({"name_key": key, **PRESENT}, change).matched_count > 0
 
 
-def _forget_deleted(rooms: Rooms) -> None:
-    query = {"legacy_names.0": {"$exists": True}, **PRESENT}
-    people = list(rooms.people.find(query, {"legacy_names": 1}))
-    for start in range(0, len(people), _PAGE):
-        _forget_deleted_of(rooms, people[start : start + _PAGE])
-
-
-def _forget_deleted_of(rooms: Rooms, people: Sequence[Document]) -> None:
-    templates = list(
-        rooms.templates.find(
-            {"person_id": {"$in": [person["_id"] for person in people]}, "batch": None}, {"reference_id": 1, "person_id": 1}
-        )
-    )
-    if not templates:
-        return
-    names = [name for person in people for name in person["legacy_names"]]
-    there = {str(picture["_id"]) for picture in rooms.images.find(legacy_pictures(names), {"_id": 1})}
-    orphans = [template for template in templates if template["reference_id"] not in there]
-    if orphans:
-        rooms.templates.delete_many({"_id": {"$in": [template["_id"] for template in orphans]}})
-        touch(rooms, sorted({template["person_id"] for template in orphans}))
+def forget_deleted(rooms: Rooms) -> None:
+    """Delete the templates of pictures that another app has deleted, so that nobody is recognised by them."""
+    # In this order: what is committed, then its templates, then its pictures, which were there before either.
+    belonging = Belonging.of(rooms.people.find(PRESENT, BELONGING))
+    templates = [made for made in all_templates(rooms) if belonging.template_owner(made) is not None]
+    there = {str(picture["_id"]) for picture in rooms.images.find({}, {"_id": 1}).sort("_id", 1)}
+    orphans = [made for made in templates if made["reference_id"] not in there]
+    for start in range(0, len(orphans), _PAGE):
+        page = orphans[start : start + _PAGE]
+        rooms.templates.delete_many({"reference_id": {"$in": [made["reference_id"] for made in page]}})
+        touch(rooms, sorted({made["person_id"] for made in page}))

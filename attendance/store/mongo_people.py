@@ -10,16 +10,8 @@ from pymongo.errors import DuplicateKeyError
 
 from attendance.domain.names import name_key
 from attendance.errors import ConflictError, CorruptRecordError, PersonExistsError, PersonNotFoundError
-from attendance.store.codec import person_from_dict
-from attendance.store.mongo_documents import (
-    USABLE,
-    legacy_pictures,
-    new_token,
-    pictures_of,
-    search_key,
-    storable,
-    warn_skipped,
-)
+from attendance.store.codec import person_from_dict, plain, storable
+from attendance.store.mongo_documents import LEGACY, new_token, pictures_of, search_key, warn_skipped
 from attendance.store.mongo_errors import guarded
 
 if TYPE_CHECKING:
@@ -80,9 +72,10 @@ def count_pictures(rooms: Rooms, people: Sequence[Mapping[str, Any]]) -> dict[st
             counts[group["_id"]["person_id"]] += group["n"]
     owners = {name: person["_id"] for person in people for name in person.get("legacy_names", ())}
     if owners:
-        match = {**legacy_pictures(list(owners)), **USABLE}
+        match = {**LEGACY, "name": {"$in": list(owners)}}  # answered by the index: pictures are large
         for group in rooms.images.aggregate([{"$match": match}, {"$group": {"_id": "$name", "n": {"$sum": 1}}}]):
-            counts[owners[group["_id"]]] += group["n"]
+            if isinstance(group["_id"], str):
+                counts[owners[group["_id"]]] += group["n"]
     for person in people:
         if person.get("gone"):  # a removal that is under way: seldom, so counted one by one
             counts[person["_id"]] = rooms.images.count_documents(pictures_of(person))
@@ -148,7 +141,7 @@ class PeoplePart:
             before = present(self._rooms, person_id)
             given = {"name": name, "external_id": external_id, "group": group, "status": status and status.value}
             # An empty text takes a number or a group away.
-            change: Document = {field: value or None for field, value in given.items() if value is not None}
+            change: Document = {field: plain(value) or None for field, value in given.items() if value is not None}
             after = {**before, **change}
             change["search_key"] = search_key(after["name"], after.get("external_id"), after.get("group"))
             change["name_key"] = name_key(after["name"])
@@ -162,7 +155,7 @@ class PeoplePart:
                 raise taken(error, after["name"], after.get("external_id")) from error
             if document is not None:
                 if name is not None:  # for older apps that read the same pictures; ours go by person_id
-                    self._rooms.images.update_many({"person_id": person_id}, {"$set": {"name": name}})
+                    self._rooms.images.update_many({"person_id": person_id}, {"$set": {"name": document["name"]}})
                 return self._with_count(document)
         raise ConflictError("This person is being changed by somebody else; try again.")
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import pymongo
 import structlog
 from pymongo import ASCENDING, MongoClient
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidName, InvalidURI, OperationFailure
@@ -39,6 +40,7 @@ Document = dict[str, Any]
 
 DEFAULT_DATABASE = "face_attendance"
 CONNECT_MS = 2000  # with a server hung, everything ends within 3 s (docs/decisions/0004)
+_INDEX_S = 600.0  # for one index over hundreds of thousands of pictures on a slow disk
 _INDEX_EXISTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict: an older app made its own on the same fields
 
 _log = structlog.get_logger(__name__)
@@ -73,7 +75,8 @@ def open_rooms(url: str, timeout_s: float) -> Rooms:
     client, name = _client(url, timeout_s)
     try:
         with translated():
-            hello = client.admin.command("hello")
+            with pymongo.timeout(min(timeout_s, CONNECT_MS / 1000)):  # the first contact has a connection to make, too
+                hello = client.admin.command("hello")
             replicated = bool(hello.get("setName")) or hello.get("msg") == "isdbgrid"
             rooms = _rooms(client, name, url, timeout_s, replicated=replicated)
             _check_version(rooms)
@@ -163,7 +166,7 @@ def schema_version(rooms: Rooms) -> int:
 
 
 def _make_indexes(rooms: Rooms) -> None:
-    """All are made in the background of a running server and cost nothing where they exist."""
+    """Costs one look where they exist. Over an older app's pictures the first time may take long, so it has the time."""
     _index(rooms.people, "name_key", unique=True, partialFilterExpression={"name_key": {"$type": "string"}})
     _index(rooms.people, "external_id", unique=True, partialFilterExpression={"external_id": {"$type": "string"}})
     _index(rooms.people, "changed_at")
@@ -175,7 +178,7 @@ def _make_indexes(rooms: Rooms) -> None:
     _index(rooms.images, "sha256", unique=True, partialFilterExpression={"batch": {"$exists": True}})
     _index(rooms.images, "batch", sparse=True)
     _index(rooms.templates, "person_id", "model_id")
-    _index(rooms.templates, "model_id", "person_id", "batch", "failed")
+    _index(rooms.templates, "model_id", "person_id", "batch", "failed", "reference_id")
     _index(rooms.templates, "reference_id")
     _index(rooms.templates, "sha256", sparse=True)
     _index(rooms.templates, "batch", sparse=True)
@@ -186,8 +189,12 @@ def _make_indexes(rooms: Rooms) -> None:
 
 
 def _index(collection: Collection[Document], *fields: str, **options: Any) -> None:
+    name = "attend_" + "_".join(fields)
+    if name in collection.index_information():
+        return
     try:
-        collection.create_index([(field, ASCENDING) for field in fields], **options)
+        with pymongo.timeout(_INDEX_S):
+            collection.create_index([(field, ASCENDING) for field in fields], name=name, **options)
     except OperationFailure as error:
         if error.code not in _INDEX_EXISTS or options.get("unique"):
             raise

@@ -27,9 +27,10 @@ from attendance.store.codec import (
     check_in_to_dict,
     cooldown_window,
     settled,
+    storable,
 )
 from attendance.store.mongo_attendance import to_check_in
-from attendance.store.mongo_documents import storable, warn_skipped
+from attendance.store.mongo_documents import warn_skipped
 from attendance.store.mongo_people import PRESENT
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _TRIES = 500  # each lost one means that somebody else won; the call's time limi
 
 def settle(rooms: Rooms, attempt: Attempt, cooldown_s: float, picture: bytes | None) -> Settlement:
     """See ``Store.settle``; the caller has set the time limit and checked the picture's size."""
+    attempt = attempt_from_dict(attempt_to_dict(attempt))  # as it is stored and told
     earlier = rooms.attempts.find_one({"_id": attempt.attempt_id}, {"picture": 0})
     if earlier is not None:
         return _replay(rooms, earlier)

@@ -129,8 +129,12 @@ class Database:
     def _create(self) -> None:
         """Make folder and file where they are missing; what is there keeps its modes."""
         try:
+            is_new = not self.path.exists()
             self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, FILE_MODE))
+            if is_new:
+                for folder in (self.path.parent, self.path.parent.parent):
+                    _sync_folder(folder)  # or a power failure may take the names of file and folder
         except OSError as error:
             if not writable(self.path) and self.path.parent.is_dir():
                 raise read_only(self.path) from error
@@ -195,3 +199,13 @@ class Database:
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         driver.execute(f"PRAGMA busy_timeout = {int(left_s * 1000)}")
         driver.execute(f"BEGIN {options.get('attend_begin', 'DEFERRED')}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """As fsync(2) advises for new files; a folder that may not be opened or synced is left to the system."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

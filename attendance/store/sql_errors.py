@@ -46,6 +46,8 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(f"The database file {path} could not do this.") from error
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except UnicodeEncodeError as error:
+        raise StoreError("This text holds characters that cannot be stored.") from error
     except UnicodeDecodeError as error:  # the driver quotes what it found in a damaged file
         raise _corrupt(path, "text that cannot be read") from error
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from attendance.domain.names import name_key
 from attendance.errors import ConflictError, PersonExistsError, PersonNotFoundError
-from attendance.store.codec import person_from_dict, person_to_dict
+from attendance.store.codec import person_from_dict, person_to_dict, storable
 from attendance.store.sql_gallery import touch
 from attendance.store.sql_references import store_references
 from attendance.store.sql_schema import face_images, people, removed_people
@@ -64,17 +64,20 @@ class SqlPeople:
 
     def find_person(self, key: str) -> Person:
         """By name, then by staff number."""
-        with self._database.read() as connection:
-            for fits in (people.c.name_key == name_key(key), people.c.external_id == key):
-                row = connection.execute(_PERSON.where(fits)).mappings().first()
-                if row is not None:
-                    return person_from_dict(row)
+        if storable(key):
+            with self._database.read() as connection:
+                for fits in (people.c.name_key == name_key(key), people.c.external_id == key):
+                    row = connection.execute(_PERSON.where(fits)).mappings().first()
+                    if row is not None:
+                        return person_from_dict(row)
         raise PersonNotFoundError("Nobody is registered under this name or number.", key=key)
 
     def people(
         self, *, search: str = "", status: PersonStatus | None = None, limit: int | None = None, offset: int = 0
     ) -> list[Person]:
         """By name's key, so without regard to case."""
+        if not storable(search):
+            return []
         query = _PERSON.order_by(people.c.name_key, people.c.person_id).limit(limit).offset(offset)
         if wanted := name_key(search):
             query = query.where(sa.func.instr(people.c.search_key, wanted) > 0)
@@ -124,7 +127,9 @@ class SqlPeople:
 
 
 def _one(connection: sa.Connection, person_id: str) -> Person:
-    row = connection.execute(_PERSON.where(people.c.person_id == person_id)).mappings().first()
+    row = None
+    if storable(person_id):
+        row = connection.execute(_PERSON.where(people.c.person_id == person_id)).mappings().first()
     if row is None:
         raise PersonNotFoundError("This person is not registered.", key=person_id)
     return person_from_dict(row)

@@ -11,6 +11,7 @@ from attendance.ui.check_in import check_in_page
 from attendance.ui.messages import sentence_for
 from attendance.ui.register import register_page
 from attendance.ui.resources import application, forget_application
+from attendance.ui.text import plain
 
 HERE = Path(__file__).parent
 
@@ -27,7 +28,7 @@ def main() -> None:
             application()
     except AttendanceError as error:
         forget_application()
-        st.error(sentence_for(error))
+        st.error(plain(sentence_for(error)))
         st.button("Try again")
         return
     page.run()

@@ -12,6 +12,7 @@ from attendance.errors import AttendanceError
 from attendance.ui.messages import sentence_for
 from attendance.ui.panel import kind_of, panel
 from attendance.ui.resources import application
+from attendance.ui.text import plain
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -44,7 +45,7 @@ def check_in_page(register: StreamlitPage) -> None:
             panel("ready", f"{claimed}, look at the camera" if claimed else "Look at the camera", "Then press Take Photo.")
         else:
             _answer(picture.getvalue(), picture.file_id, claimed)
-    st.caption(application().engine.model.source)
+    st.caption(plain(application().notice or f"Recognition by {application().model.source}"))
 
 
 def _claim(people: list[str]) -> tuple[str | None, bool]:

@@ -11,6 +11,7 @@ from attendance.errors import AttendanceError, LookAlikeError
 from attendance.services.enrol import NamedPicture
 from attendance.ui.messages import sentence_for
 from attendance.ui.resources import application
+from attendance.ui.text import plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -51,7 +52,7 @@ def register_page() -> None:
     if draft.look_alike is not None:
         _compare(draft, name, staff_number, group, good)
         return
-    label = f"Register {name.strip()}" if name.strip() else "Register"
+    label = f"Register {plain(name)}" if name.strip() else "Register"
     ready = bool(name.strip() and good)
     if st.button(label, type="primary", disabled=not ready, key="register"):
         _save(draft, name, staff_number, group, good, overruled_by=None)
@@ -91,7 +92,7 @@ def _judge(draft: Draft, upload: UploadedFile) -> None:
         with st.spinner("Looking at the picture"):
             draft.judged[upload.file_id] = application().enrol.judge(picture)
     except AttendanceError as error:
-        st.error(sentence_for(error))
+        st.error(plain(sentence_for(error)))
 
 
 def _crops(draft: Draft) -> None:
@@ -107,7 +108,7 @@ def _crops(draft: Draft) -> None:
                 st.badge("Good", color="green")
             else:
                 st.badge("Not used", color="orange")
-                st.caption(sentence_for(one.error) if one.error else one.sentence)
+                st.caption(plain(sentence_for(one.error) if one.error else one.sentence))
             if st.button("Remove", key=f"drop-{key}", width="stretch"):
                 del draft.judged[key]
                 draft.dropped.add(key)
@@ -121,18 +122,20 @@ def _compare(draft: Draft, name: str, staff_number: str, group: str, good: list[
     if found is None:
         return
     with st.container(border=True):
-        st.warning(sentence_for(found))
+        st.warning(plain(sentence_for(found)))
         new, stored = st.columns(2)
         with new:
             box = good[0].capture.face.box if good and good[0].capture and good[0].capture.face else None
             if good:
-                st.image(application().preview(good[0].picture.data, box), caption=f"New: {name}", alt="The new picture")
+                st.image(
+                    application().preview(good[0].picture.data, box), caption=f"New: {plain(name)}", alt="The new picture"
+                )
         with stored:
             references = application().people.pictures(found.person_id)
             if references:
                 st.image(
                     application().preview(application().store.picture(references[0].reference_id), None),
-                    caption=f"On file: {found.name}",
+                    caption=f"On file: {plain(found.name)}",
                     alt="The stored picture",
                 )
         with st.container(horizontal=True):
@@ -160,9 +163,9 @@ def _save(
         draft.look_alike = error
         st.rerun()
     except AttendanceError as error:
-        st.error(sentence_for(error))
+        st.error(plain(sentence_for(error)))
         return
     pictures = f"{enrolment.pictures} picture{'s' if enrolment.pictures != 1 else ''}"
-    saved = f"{enrolment.person.name} is registered with {pictures}. Try it now under Check in."
+    saved = f"{plain(enrolment.person.name)} is registered with {pictures}. Try it now under Check in."
     st.session_state["draft"] = Draft(saved=saved, number=draft.number + 1)
     st.rerun()

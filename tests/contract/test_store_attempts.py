@@ -193,6 +193,14 @@ def test_numbers_of_any_library_can_be_stored(store: Store, ada: Person) -> None
     assert stored.faces == ({"box": [1.0, 2.0], "confidence": None},)
 
 
+def test_half_characters_are_replaced(store: Store, ada: Person) -> None:
+    given = attempt(ada, entered_name="ada\udcff", device="\ud800 door", parameters={"a\udfff": ["\ud801"]})
+    stored = store.settle(given, COOLDOWN_S).attempt
+    assert (stored.entered_name, stored.device, stored.parameters) == ("ada?", "? door", {"a?": ["?"]})
+    assert store.attempt(given.attempt_id) == stored
+    assert [one.entered_name for one in store.check_ins()] == ["ada?"]
+
+
 def test_attempts_are_listed_oldest_first(store: Store) -> None:
     moments = [after(seconds) for seconds in (50, 10, 30, 20, 40)]
     for moment in moments:

@@ -80,6 +80,17 @@ def test_nobody_found(store: Store, key: str) -> None:
         store.person(key)
 
 
+def test_half_characters_are_nobodys_name(store: Store) -> None:
+    """What Python makes of bytes on the command line that are no text."""
+    store.add_person(person("Ada?", external_id="?"), [], MODEL)
+    for key in ("Ada\udcff", "\ud800"):
+        with pytest.raises(PersonNotFoundError):
+            store.find_person(key)
+        with pytest.raises(PersonNotFoundError):
+            store.person(key)
+        assert store.people(search=key) == []
+
+
 def test_a_name_is_taken_in_any_case(store: Store) -> None:
     store.add_person(person("Ada Lovelace"), [], MODEL)
     with pytest.raises(PersonExistsError) as caught:
@@ -112,6 +123,13 @@ def test_a_refused_picture_leaves_nothing_of_the_person(store: Store) -> None:
     assert [one.name for one in store.people()] == ["Ada"]
     assert store.count_references() == 1
     store.add_person(person("Grace"), [reference("new")], MODEL)  # name and picture are still free
+
+
+def test_the_same_enrolment_again_is_told_by_its_name(store: Store) -> None:
+    """Where the answer was lost and the operator enrols again: the name says more than the pictures do."""
+    store.add_person(person("Ada"), [reference("a"), reference("b")], MODEL)
+    with pytest.raises(PersonExistsError):
+        store.add_person(person("Ada"), [reference("a"), reference("b")], MODEL)
 
 
 def test_an_id_is_never_used_again(store: Store) -> None:

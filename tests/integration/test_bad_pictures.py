@@ -117,6 +117,13 @@ def test_one_format_behind_another_ones_first_bytes(start: bytes) -> None:
         attempt(start + data[len(start) :])
 
 
+def test_a_palette_picture_without_its_palette_is_damaged() -> None:
+    data = FILES["png palette"]
+    start = data.index(b"PLTE") - 4
+    length = int.from_bytes(data[start : start + 4], "big")
+    assert attempt(data[:start] + data[start + 12 + length :]) is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes(data: bytes) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import json
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from tests.cli_shell import Shell
 
@@ -87,8 +90,6 @@ def test_what_is_no_match_of_anything(shell: Shell, people: Path, faces_dir: Pat
     several = shell("identify", str(faces_dir / "multi" / "six.jpg"), "--json")
     assert (several.code, several.document["reason"]) == (1, "several_faces")
     assert len(several.document["faces"]) > 1
-    from PIL import Image
-
     Image.new("RGB", (640, 480), (90, 120, 90)).save(tmp_path / "wall.png")
     wall = shell("verify", "Ann Lee", str(tmp_path / "wall.png"), "--json")
     assert (wall.code, wall.document["reason"], wall.document["faces"]) == (1, "no_face", [])
@@ -143,6 +144,7 @@ def test_check_in_twice_is_one_record(shell: Shell, people: Path) -> None:
     assert len(shell("records", "--json").document["records"]) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_of_people(shell: Shell, people: Path, tmp_path: Path) -> None:
     folder = tmp_path / "people"
     shutil.copytree(people, folder)
@@ -163,6 +165,7 @@ def test_a_folder_of_people(shell: Shell, people: Path, tmp_path: Path) -> None:
     assert (reembedded.document["done"], reembedded.document["complete"]) == (0, True)
 
 
+@pytest.mark.slow
 def test_another_model_is_never_silent(shell: Shell, people: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     enrol_p01(shell, people)
     fourth = str(people / "p01" / "4.jpg")
@@ -183,8 +186,6 @@ def test_another_model_is_never_silent(shell: Shell, people: Path, monkeypatch: 
 def test_pictures_of_an_older_database_are_made_ready_first(shell: Shell, people: Path, tmp_path: Path) -> None:
     enrol_p01(shell, people)
     # What an older app leaves: pictures, and no templates of any model.
-    import sqlite3
-
     with sqlite3.connect(tmp_path / "attendance.db") as database:
         tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert "templates" in tables
@@ -205,6 +206,7 @@ def test_a_picture_comes_through_a_pipe(shell: Shell, people: Path) -> None:
     assert b"\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_models_are_shown_with_their_origin(shell: Shell, people: Path) -> None:
     before = shell("models", "--json").document
     assert before["active"] is None
@@ -219,10 +221,21 @@ def test_models_are_shown_with_their_origin(shell: Shell, people: Path) -> None:
     assert shell("models", "--prepare").code == 0
 
 
-def test_the_portrait_that_anybody_may_see(shell: Shell, astronaut_jpeg: bytes, tmp_path: Path) -> None:
-    from PIL import Image
-
-    (tmp_path / "one.jpg").write_bytes(astronaut_jpeg)
-    Image.open(io.BytesIO(astronaut_jpeg)).crop((60, 0, 400, 340)).save(tmp_path / "two.png")
-    assert shell("enrol", "Eileen Collins", "one.jpg").code == 0
-    assert shell("verify", "Eileen Collins", "two.png").code == 0
+@pytest.mark.slow
+def test_an_import_is_stopped_and_goes_on(shell: Shell, people: Path) -> None:
+    argv = [sys.executable, "-m", "attendance", "import", str(people), "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:  # the first picture is done
+            if line.startswith("Importing"):
+                break
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    stopped = json.loads(out)
+    assert stopped["stopped"]
+    assert stopped["totals"]["people_added"] < 7
+    rest = shell("import", str(people), "--json").document["totals"]
+    assert stopped["totals"]["people_added"] + rest["people_added"] == 7
+    assert stopped["totals"]["pictures_added"] == rest["pictures_skipped"]

@@ -67,6 +67,7 @@ def test_portrait_and_noise_give_dlibs_numbers(
     assert_same(reference, embedder(model_dir), chips)
 
 
+@pytest.mark.slow
 @pytest.mark.faces
 def test_every_shared_picture_gives_dlibs_numbers(
     model_dir: Path, detector: MtcnnDetector, reference: Any, faces_dir: Path

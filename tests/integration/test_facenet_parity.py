@@ -202,6 +202,17 @@ def test_the_export_gives_the_same_bytes_again(random_weights: Path, tmp_path: P
     assert {node.op_type for node in model.graph.node}.isdisjoint({"BatchNormalization", "Identity", "Dropout"})
 
 
+def test_both_of_torchs_file_formats_are_read(random_weights: Path, tmp_path: Path) -> None:
+    """torch wrote another format before 1.6, and older files still have no counters of batches."""
+    old = tmp_path / "old.pt"
+    state = torch.load(random_weights, weights_only=True)
+    state = {name: values for name, values in state.items() if not name.endswith("num_batches_tracked")}
+    torch.save(state, old, _use_new_zipfile_serialization=False)
+    for name, weights in (("new", random_weights), ("old", old)):
+        export_facenet(weights, tmp_path / f"{name}.onnx")
+    assert (tmp_path / "old.onnx").read_bytes() == (tmp_path / "new.onnx").read_bytes()
+
+
 @pytest.mark.parametrize("damage", ["empty", "truncated", "text", "other network", "a shape", "missing"])
 def test_a_file_that_is_no_facenet_is_refused(random_weights: Path, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "weights.pt"

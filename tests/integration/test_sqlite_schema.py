@@ -43,7 +43,8 @@ def test_migrated_and_declared_tables_are_the_same(tmp_path: Path) -> None:
         seen.append(
             {
                 name: (
-                    [(column["name"], column["nullable"], column["primary_key"]) for column in inspector.get_columns(name)],
+                    [(column["name"], column["nullable"]) for column in inspector.get_columns(name)],
+                    inspector.get_pk_constraint(name),
                     inspector.get_check_constraints(name),
                     sorted(map(str, inspector.get_unique_constraints(name))),
                     sorted(map(str, inspector.get_indexes(name))),

@@ -124,7 +124,10 @@ def test_alpha_lies_over_white(portrait: Image.Image, kind: str) -> None:
 
 
 def test_cmyk(portrait: Image.Image) -> None:
-    image = read(save(portrait.convert("CMYK"), "JPEG", quality=95)).image
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned = portrait.transpose(Image.Transpose.ROTATE_180).convert("CMYK")
+    image = read(save(turned, "JPEG", quality=95, exif=exif, comment=b"a note")).image
     assert close(image, np.asarray(portrait.convert("CMYK").convert("RGB")), 4)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -226,6 +227,24 @@ def test_a_process_ends_while_the_kernels_are_loading(folder: Path) -> None:
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_damaged_cache_is_compiled_anew(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from attendance.faces.mtcnn import MtcnnDetector\n"
+        "detector = MtcnnDetector(Path(sys.argv[1])); detector.warm(); sys.exit(not detector.accelerated)"
+    )
+    shutil.copytree(folder, tmp_path / folder.name)
+    for damage in (None, b"", b"no cache at all"):
+        cached = [path for path in (tmp_path / "numba").rglob("*") if path.is_file()]
+        assert bool(cached) == (damage is not None)
+        for path in cached:
+            path.write_bytes(damage or b"")
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / folder.name)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert (run.returncode, run.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

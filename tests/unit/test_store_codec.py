@@ -54,7 +54,8 @@ def test_embeddings_come_back_bit_for_bit(embedding: NDArray[np.float32]) -> Non
     data = codec.embedding_to_bytes(embedding)
     assert len(data) == 4 * len(embedding)
     back = codec.embedding_from_bytes(data, "x")
-    assert (back.dtype, back.tobytes()) == (np.float32, embedding.tobytes())
+    assert back.dtype == np.float32
+    assert back.tobytes() == embedding.tobytes()
 
 
 def test_embeddings_are_little_endian() -> None:
