@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attendance.domain.model import Box, ModelInfo
-    from attendance.faces.base import Detector, FaceEngine
+    from attendance.faces.base import Detector, Embedder, FaceEngine
     from attendance.faces.catalogue import Catalogue
+    from attendance.faces.quality import Gate
     from attendance.services.checkin import CheckInService
     from attendance.services.enrol import EnrolService
     from attendance.services.people import PeopleService
@@ -108,18 +109,28 @@ class Application:
         return self.catalogue.detector(accelerate=self.settings.accelerate)
 
     @_Part
+    def embedder(self) -> Embedder:
+        """Makes the embeddings."""
+        return self.catalogue.embedder(self.family, self.options, progress=self.downloading)
+
+    @_Part
     def engine(self) -> FaceEngine:
-        """From a picture to an embedding."""
-        from attendance.faces.engine import Engine
+        """From a picture to an embedding, if the picture is good enough."""
         from attendance.faces.quality import Gate
 
+        return self._engine(Gate())
+
+    def _engine(self, gate: Gate) -> FaceEngine:
+        from attendance.faces.engine import Engine
+
+        limits = self.settings
         return Engine(
             self.detector,
-            self.catalogue.embedder(self.family, self.options, progress=self.downloading),
+            self.embedder,
             self.options,
-            Gate(),
-            max_bytes=self.settings.max_image_bytes,
-            max_pixels=self.settings.max_image_pixels,
+            gate,
+            max_bytes=limits.max_image_bytes,
+            max_pixels=limits.max_image_pixels,
         )
 
     @_Part
@@ -164,9 +175,10 @@ class Application:
     @_Part
     def reembed(self) -> ReembedService:
         """Makes templates from stored pictures."""
+        from attendance.faces.quality import STORED, Gate
         from attendance.services.reembed import ReembedService
 
-        return ReembedService(self.store, self.engine)
+        return ReembedService(self.store, self._engine(Gate(STORED)))
 
     @property
     def zone(self) -> ZoneInfo | None:

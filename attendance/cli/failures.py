@@ -40,7 +40,7 @@ _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (errors.TemplateMismatchError, Exit.MODEL, "Run `python -m attendance reembed`."),
     (errors.WeightsUnavailableError, Exit.MODEL, "`python -m attendance models` shows what is there."),
     (errors.ModelError, Exit.MODEL, ""),
-    (errors.StoreUnavailableError, Exit.STORE, "Nothing was recorded."),
+    (errors.StoreUnavailableError, Exit.STORE, "Nothing is confirmed as recorded."),
     (errors.StoreError, Exit.STORE, ""),
     (errors.ExportError, Exit.FILES, ""),
     (errors.AttendanceError, Exit.FAULT, ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from itertools import chain
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -107,7 +108,7 @@ def _row(record: CheckIn, zone: ZoneInfo | None) -> dict[str, Any]:
         utc_text(record.timestamp),
         record.matched_identity,
         record.entered_name,
-        record.distance,
+        record.distance if isfinite(record.distance) else None,  # older databases may lack it
         record.kind,
         record.site,
         record.source,

@@ -131,8 +131,8 @@ class Catalogue:
         try:
             self.fetch_facenet(progress)
         except WeightsUnavailableError as error:
-            tried = ", and downloads are off" if self._offline else f". {str(error).rstrip('.')}"
-            return self._chosen("dlib", f"FaceNet is not on this machine{tried}")
+            tried = "" if self._offline else f". {str(error).rstrip('.')}"
+            return self._chosen("dlib", f"FaceNet's weights are not on this machine{tried}")
         return self._chosen("facenet", "its weights were downloaded from their publisher")
 
     def facenet_ready(self) -> bool:

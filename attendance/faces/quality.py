@@ -50,6 +50,22 @@ class Limits:
     min_inside_ratio: float = 0.65
 
 
+# Pictures that are stored already, such as an older database's, come with a name: a poor one is better than none.
+STORED = Limits(
+    min_size_px=20.0,
+    min_sharpness=0.0,
+    min_brightness=0.0,
+    max_brightness=255.0,
+    min_contrast=0.0,
+    max_yaw_ratio=math.inf,
+    max_roll_deg=180.0,
+    min_pitch_ratio=-math.inf,
+    max_pitch_ratio=math.inf,
+    max_occlusion=1.0,
+    min_inside_ratio=0.0,
+)
+
+
 def measure(image: NDArray[np.uint8], face: Face, scale: float = 1.0) -> Quality:
     """Measure one face.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from attendance.domain.reasons import reason_for
-from attendance.errors import ImageUnreadableError, PersonNotFoundError
+from attendance.domain.vocabulary import Reason
+from attendance.errors import CorruptRecordError, ImageUnreadableError, PersonNotFoundError
 from attendance.services.audit import recorded
 from attendance.services.clock import now_utc
 
@@ -168,6 +169,8 @@ class ReembedService:
             capture = self._engine.capture(self._store.picture(reference.reference_id))
         except PersonNotFoundError:
             return None
+        except CorruptRecordError:  # a document of an older database without usable bytes
+            return str(Reason.UNREADABLE_PICTURE)
         except ImageUnreadableError as error:
             return str(reason_for(error))
         if capture.refusal is not None:

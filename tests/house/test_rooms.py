@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted([*ROOT.glob("attendance/*.py"), *ROOT.glob("*.py")])
+SOURCES = sorted([*(ROOT / "attendance").rglob("*.py"), *ROOT.glob("*.py")])
 
 # Each library is imported only by the files that match one of these patterns, so that it can be replaced in one place.
 HOMES = {

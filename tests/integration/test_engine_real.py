@@ -37,8 +37,10 @@ class Boxes:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    detector = MtcnnDetector(ensure_mtcnn(tmp_path_factory.mktemp("models")), accelerate=False)
+def engine(pytestconfig: pytest.Config) -> Engine:
+    assert pytestconfig.cache is not None
+    # Exported once a tree, which takes torch some seconds; the files' checksums are verified every time.
+    detector = MtcnnDetector(ensure_mtcnn(pytestconfig.cache.mkdir("models")), accelerate=False)
     return Engine(detector, Boxes(), RecognitionOptions(), Gate(), 20_000_000, 64_000_000)
 
 
@@ -199,4 +201,4 @@ def test_covered_faces_are_refused(
         if isinstance(refusal, FaceQualityError):
             assert reason_for(refusal) in {Reason.COVERED, Reason.TURNED_AWAY}
         passed += refusal is None
-    assert passed <= 1  # measured: 118 of 123 with masks and 81 of 82 with glasses, docs/quality.md
+    assert passed <= 1  # docs/quality.md has the figures over all of them

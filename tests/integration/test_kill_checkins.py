@@ -96,7 +96,7 @@ def restart(server: MongoServer) -> Callable[[], None]:
 
 
 def test_check_ins(target: Target, record_testsuite_property: Callable[[str, object], None]) -> None:
-    goal, lives = (10_000, 20) if target.kind == "sqlite" else (5_000, 10)
+    goal, lives = (10_000, 16) if target.kind == "sqlite" else (5_000, 9)
     store = target.open()
     people = [store.add_person(person(f"Person {number}"), references(1), MODEL) for number in range(PEOPLE)]
     store.close()
@@ -123,7 +123,7 @@ def test_check_ins(target: Target, record_testsuite_property: Callable[[str, obj
 
 
 def test_people(target: Target) -> None:
-    lives, heard, chance = 12 if target.kind == "sqlite" else 6, Heard(), np.random.default_rng(7)
+    lives, heard, chance = 8 if target.kind == "sqlite" else 6, Heard(), np.random.default_rng(7)
     for _ in range(lives):
         before = set(heard.ids("a"))
         run_and_kill(target, "people", "A", int(chance.integers(1, 8)), heard)

@@ -135,7 +135,7 @@ def test_auto_takes_dlib_where_facenet_cannot_be_had_and_asks_once(
     network[0] = "down"
     here = catalogue(offline=False)
     assert here.choose_family("auto", None) == "dlib"
-    assert here.why.startswith("dlib's ResNet, because FaceNet is not on this machine. ")
+    assert here.why.startswith("dlib's ResNet, because FaceNet's weights are not on this machine. ")
     assert here.why.endswith("could not be downloaded from publisher.invalid: it cannot be reached from this machine.")
     assert here.choose_family("auto", "arcface-r50/x") == "dlib"
     assert len(network) == 2
@@ -144,7 +144,7 @@ def test_auto_takes_dlib_where_facenet_cannot_be_had_and_asks_once(
 def test_auto_takes_dlib_without_downloads(catalogue: Callable[..., Catalogue]) -> None:
     here = catalogue()
     assert here.choose_family("auto", None) == "dlib"
-    assert here.why == "dlib's ResNet, because FaceNet is not on this machine, and downloads are off."
+    assert here.why == "dlib's ResNet, because FaceNet's weights are not on this machine."
 
 
 def test_given_weights_are_taken_if_they_are_the_published_ones(catalogue: Callable[..., Catalogue], tmp_path: Path) -> None:

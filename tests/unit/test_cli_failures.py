@@ -45,7 +45,7 @@ def test_a_sentence_is_one_line_without_secrets() -> None:
     told = sentence(errors.StoreUnavailableError("mongodb://a:hunter2@db/x\nis away.", reason="unreachable"))
     assert "hunter2" not in told
     assert "\n" not in told
-    assert told.endswith("Nothing was recorded.")
+    assert told.endswith("Nothing is confirmed as recorded.")
 
 
 def test_a_mistake_of_ours_is_told_as_such() -> None:
