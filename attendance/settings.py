@@ -46,7 +46,7 @@ class ThresholdParams(_Frozen):
     """The verification threshold of each family of models, L2 distance."""
 
     facenet: float = Field(0.70, gt=0, le=2)
-    dlib: float = Field(0.54, gt=0, le=2)
+    dlib: float = Field(0.53, gt=0, le=2)
 
 
 class PolicyParams(_Frozen):
@@ -54,7 +54,7 @@ class PolicyParams(_Frozen):
 
     cooldown_s: float = Field(60.0, ge=0, le=86_400)
     ambiguity_ratio: float = Field(0.05, ge=0, le=1)
-    look_alike_ratio: float = Field(1.0, ge=0, le=2)
+    look_alike_ratio: float = Field(1.1, ge=0, le=2)
 
 
 class Params(_Frozen):

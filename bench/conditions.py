@@ -127,7 +127,7 @@ def compared(originals: list[tuple[str, F32]], probes: list[F32 | None], count: 
             left = [probe for number in own if number not in chosen and (probe := probes[number]) is not None]
             if left:
                 genuine.append(rule_distances(references, np.stack(left))["nearest or mean"])
-            impostor.append(rule_distances(references, others)["nearest or mean"])
+            impostor.append(rule_distances(references, np.stack(others))["nearest or mean"])
     return np.concatenate(genuine), np.concatenate(impostor)
 
 

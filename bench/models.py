@@ -19,7 +19,7 @@ from attendance.faces.facenet import FaceNetEmbedder
 from attendance.faces.mtcnn import ensure_mtcnn
 
 THREADS = 2
-THRESHOLDS = {"facenet": 0.70, "dlib": 0.55}
+THRESHOLDS = {"facenet": 0.70, "dlib": 0.53}
 
 
 @lru_cache(maxsize=1)

@@ -171,7 +171,10 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person as near to a probe as the nearest of his or her references."""
+    """A person and the distance from a probe: to the nearest reference or to the mean of the references, whichever is smaller.
+
+    ``reference_id`` is the nearest reference. docs/accuracy.md shows why the mean counts too.
+    """
 
     person_id: str
     distance_l2: float

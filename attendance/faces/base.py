@@ -71,7 +71,7 @@ class Gallery(Protocol):
         """Forget a person; one who is not there is no error."""
 
     def distance(self, person_id: str, embedding: NDArray[np.float32]) -> Candidate | None:
-        """1:1: the nearest reference of this person, or None where there are no templates."""
+        """1:1: how near this person is, or None where there are no templates."""
 
     def search(self, embedding: NDArray[np.float32], people: int = 2) -> list[Candidate]:
         """1:N, exact: the nearest ``people`` different people, nearest first; fewer where there are fewer."""

@@ -35,7 +35,7 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-# What libraries raise on broken files, by their documentation and by mutating 50,000 files; each becomes ``damaged``.
+# What libraries raise on broken files, by their documentation and by mutating 50,000 of them; each becomes ``damaged``.
 # AssertionError and AttributeError: Pillow on a palette picture without its palette, with and without python -O.
 _LIBRARY_ERRORS = (
     ArithmeticError,

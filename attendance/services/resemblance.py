@@ -28,7 +28,7 @@ class EnrolPolicy:
         ambiguity_ratio: as in ``domain.matching.identify``; the import asks with it whether two people can be told apart.
     """
 
-    look_alike_ratio: float = 1.0
+    look_alike_ratio: float = 1.1
     ambiguity_ratio: float = 0.05
 
 

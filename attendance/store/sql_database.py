@@ -92,9 +92,9 @@ class Database:
                 connection.execution_options(attend_begin="IMMEDIATE", attend_deadline=deadline)
                 with connection.begin():
                     yield connection
-            self._require_same_file()  # a file that was deleted takes writes and loses them
-            if self._is_wal and not self._wal.exists():
-                raise missing(self.path)
+                self._require_same_file()  # a file that was deleted takes writes and loses them
+                if self._is_wal and not self._wal.exists():  # so does a WAL, which is there as long as we are connected
+                    raise missing(self.path)
         finally:
             self._writer.release()
 

@@ -16,7 +16,7 @@ import pytest
 from attendance.domain.model import Outcome
 from attendance.errors import StoreUnavailableError
 from attendance.store.connect import connect
-from tests.store_children import fill_until_refused, open_and_count
+from tests.store_children import fill_until_refused
 from tests.store_makers import MODEL, attempt, person, reference, references
 
 if TYPE_CHECKING:
@@ -300,10 +300,3 @@ def test_an_exclusive_lock(path: Path, store: Store, open_path: Callable[[Path],
     other.execute("ROLLBACK")
     other.close()
     assert open_path(path).count_people() == 1
-
-
-def test_processes_that_open_a_new_file_together(path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        counts = pool.map(open_and_count, [f"sqlite:///{path}"] * 8, chunksize=1)
-    assert counts == [0] * 8

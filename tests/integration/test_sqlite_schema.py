@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from attendance.store import sql_migrate
 from attendance.store.base import SCHEMA_VERSION
 from attendance.store.connect import connect
 from attendance.store.sql_schema import HEAD, metadata
+from tests.store_children import open_and_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +93,11 @@ def test_a_commit_is_synced_and_a_transaction_begins_at_once(tmp_path: Path) -> 
     ):
         other.execute("BEGIN IMMEDIATE")
     database.close()
+
+
+def test_processes_that_open_a_new_file_together(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "attendance.db"
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        counts = pool.map(open_and_count, [f"sqlite:///{path}"] * 8, chunksize=1)
+    assert counts == [0] * 8
