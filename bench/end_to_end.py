@@ -9,7 +9,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -26,6 +25,7 @@ from bench.models import THREADS, dlib_embedder, facenet_embedder, folder, mtcnn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from attendance.faces.base import Embedder
 
@@ -75,7 +75,7 @@ def facenet_pytorch(jpeg: bytes, min_face_size: int) -> Callable[[], object]:
 
 
 def dlib_bin(jpeg: bytes, min_face_size: int) -> Callable[[], object]:
-    """dlib's own landmarks and embedding, on a box of our detector, so that only their work is compared."""
+    """Landmarks and embedding by dlib itself, on a box of our detector, so that only their work is compared."""
     import dlib
 
     from bench.models import dlib_file
@@ -100,9 +100,7 @@ def decisions(faces: Path) -> list[Row]:
     """JPEG 640x480 to decision."""
     jpeg = webcam_jpeg(faces)
     rows = []
-    ours = {
-        size: engine(facenet_embedder(PLAIN), replace(PLAIN, min_face_size=size)) for size in (60, 20)
-    }
+    ours = {size: engine(facenet_embedder(PLAIN), replace(PLAIN, min_face_size=size)) for size in (60, 20)}
     unit = np.eye(512, dtype=np.float32)[0]
     for size, goal in ((60, 4.0), (20, 4.0)):
         peer = facenet_pytorch(jpeg, size)
@@ -164,8 +162,6 @@ def throughput(faces: Path) -> list[Row]:
     note = f"{mine:.1f} against {best:.1f} a second; the times are milliseconds a verification"
     name = "verifications a second, 16 clients, FaceNet f32, min_face_size 60"
     return [Row(name, 1000 / mine, "facenet-pytorch in threads", 1000 / best, mine / best, 5.0, note)]
-
-
 
 
 def cold_start(faces: Path) -> list[Row]:

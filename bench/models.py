@@ -7,16 +7,19 @@ import tempfile
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from attendance.domain.model import ModelInfo, RecognitionOptions
 from attendance.faces.catalogue import Catalogue
 from attendance.faces.dlib_resnet import DlibEmbedder
 from attendance.faces.export_facenet import export_facenet
 from attendance.faces.facenet import FaceNetEmbedder
 from attendance.faces.mtcnn import ensure_mtcnn
+
+if TYPE_CHECKING:
+    from attendance.domain.model import ModelInfo, RecognitionOptions
 
 THREADS = 2
 THRESHOLDS = {"facenet": 0.70, "dlib": 0.53}

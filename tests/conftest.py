@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ROOT.parent / "shared" / "faces"
@@ -36,3 +39,9 @@ def astronaut_jpeg(astronaut: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
     Image.fromarray(astronaut).save(out, "JPEG", quality=95)
     return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where models are converted to, once for all tests of a run."""
+    return tmp_path_factory.mktemp("models")

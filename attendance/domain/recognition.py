@@ -171,7 +171,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person and the distance from a probe: to the nearest reference or to the mean of the references, whichever is smaller.
+    """A person and the distance from a probe: to the nearest reference or to the mean of them, whichever is smaller.
 
     ``reference_id`` is the nearest reference. docs/accuracy.md shows why the mean counts too.
     """

@@ -42,11 +42,6 @@ class App:
     folder: Path
 
 
-@pytest.fixture(scope="session")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def app(tmp_path: Path, model_dir: Path) -> Iterator[App]:
     """The app as `make run` starts it, on an empty database."""

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faces
 
 
-@pytest.fixture(scope="module")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Model files are made once for all tests here."""
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], model_dir: Path

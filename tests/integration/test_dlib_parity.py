@@ -31,11 +31,6 @@ PLAIN = RecognitionOptions(use_tta_flip=False)
 
 
 @pytest.fixture(scope="module")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
 def detector(model_dir: Path) -> MtcnnDetector:
     return MtcnnDetector(ensure_mtcnn(model_dir), accelerate=False)
 

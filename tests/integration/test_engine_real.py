@@ -37,10 +37,9 @@ class Boxes:
 
 
 @pytest.fixture(scope="module")
-def engine(pytestconfig: pytest.Config) -> Engine:
-    assert pytestconfig.cache is not None
+def engine(model_dir: Path) -> Engine:
     # Exported once a tree, which takes torch some seconds; the files' checksums are verified every time.
-    detector = MtcnnDetector(ensure_mtcnn(pytestconfig.cache.mkdir("models")), accelerate=False)
+    detector = MtcnnDetector(ensure_mtcnn(model_dir), accelerate=False)
     return Engine(detector, Boxes(), RecognitionOptions(), Gate(), 20_000_000, 64_000_000)
 
 

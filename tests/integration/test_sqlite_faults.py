@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from tests.store_makers import MODEL, attempt, person, reference, references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from attendance.store.base import Store
 
@@ -174,10 +174,8 @@ def test_a_read_only_folder(folder: Folder, open_path: Callable[[Path], Store]) 
 
 def test_a_folder_that_becomes_read_only(folder: Folder, open_path: Callable[[Path], Store]) -> None:
     path = folder.path / "attendance.db"
-    first = open_path(path)
-    ada = first.add_person(person("Ada"), references(1), MODEL)
-    first.close()
     store = open_path(path)
+    ada = store.add_person(person("Ada"), references(1), MODEL)
     store.close()  # no connection is open when the folder changes
     folder.writable(False)
     with pytest.raises(StoreUnavailableError) as caught:
@@ -235,8 +233,7 @@ def test_deleted_during_a_write(path: Path, store: Store, monkeypatch: pytest.Mo
 
 def test_moved_away_and_back(path: Path, store: Store) -> None:
     ada = store.add_person(person(), references(1), MODEL)
-    away = path.with_name("away.db")
-    path.rename(away)
+    away = path.rename(path.with_name("away.db"))
     with pytest.raises(StoreUnavailableError):
         store.settle(attempt(ada), 60.0)
     away.rename(path)
@@ -245,8 +242,7 @@ def test_moved_away_and_back(path: Path, store: Store) -> None:
 
 def test_replaced_while_open(path: Path, store: Store) -> None:
     ada = store.add_person(person(), references(1), MODEL)
-    copy = path.with_name("copy.db")
-    shutil.copy(path, copy)
+    copy = Path(shutil.copy(path, path.with_name("copy.db")))
     copy.replace(path)
     with pytest.raises(StoreUnavailableError) as caught:
         store.settle(attempt(ada), 60.0)
@@ -254,7 +250,7 @@ def test_replaced_while_open(path: Path, store: Store) -> None:
 
 
 def test_the_journal_deleted_while_open(path: Path, store: Store) -> None:
-    ada = store.add_person(person(), references(1), MODEL)
+    ada = store.add_person(person(), [], MODEL)
     path.with_name(f"{path.name}-wal").unlink()
     with pytest.raises(StoreUnavailableError) as caught:
         store.settle(attempt(ada), 60.0)
