@@ -79,6 +79,6 @@ def configure(*, level: str = "info", as_json: bool | None = None, stream: TextI
             *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr if stream is None else stream),
         cache_logger_on_first_use=False,  # a test, or a door that starts another, may configure again
     )

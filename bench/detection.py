@@ -44,7 +44,7 @@ def rows(faces: Path) -> list[dict[str, Any]]:
             raise RuntimeError(f"the picture should show one face at {size}, not {found}")
         name = f"detection, 640x480, one face, min_face_size {size}"
         row = compare(
-            name, partial(ours.detect, image, size), "facenet-pytorch", partial(peer.detect, image, size), goal, rounds=31
+            name, partial(ours.detect, image, size), "facenet-pytorch", partial(peer.detect, image, size), goal, rounds=15
         )
         table.append(row.as_dict())
     return table

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 25
+ROUNDS = 15
+CALLS = 3  # that count, in each round
 WARM_UP = 5
 
 
@@ -55,24 +56,26 @@ def milliseconds(work: Callable[[], object]) -> float:
 def paired(
     ours: Callable[[], object], peer: Callable[[], object], *, rounds: int = ROUNDS, warm_up: int = WARM_UP
 ) -> tuple[float, float]:
-    """Medians of both, milliseconds: warm-up, then one of each in turn, with garbage collection held off."""
+    """Medians of both, milliseconds: warm-up, then a few calls of each in turn, with garbage collection held off.
+
+    In each turn a pause lets the other side's spinning threads come to rest, and a first call that does not count brings
+    the caches back, as they are when one frame follows another.
+    """
     for _ in range(warm_up):
         ours()
         peer()
-    a: list[float] = []
-    b: list[float] = []
+    times: tuple[list[float], list[float]] = ([], [])
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            # A pause, so that neither side's spinning threads are still busy when the other one starts.
-            a.append(milliseconds(ours))
-            time.sleep(0.02)
-            b.append(milliseconds(peer))
-            time.sleep(0.02)
+            for work, measured in zip((ours, peer), times, strict=True):
+                time.sleep(0.05)
+                work()
+                measured += [milliseconds(work) for _ in range(CALLS)]
     finally:
         gc.enable()
-    return statistics.median(a), statistics.median(b)
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def compare(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 2.5
 ENGINES = ["sqlite", "mongodb", "mongodb-standalone"]
+# Engines that a run must have covered, such as "sqlite,mongodb": where one did not pass a single test, the run fails.
+REQUIRED = [engine for engine in os.environ.get("ATTEND_REQUIRE_ENGINES", "").split(",") if engine]
+_passed: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed and report.nodeid.startswith("tests/contract/"):
+        parameters = report.nodeid.partition("[")[2]
+        _passed.update(sorted((engine for engine in ENGINES if parameters.startswith(engine)), key=len)[-1:])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    missing = [engine for engine in REQUIRED if not _passed[engine]]
+    if missing and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.get_terminal_writer().line(f"\nthe contract suite did not run on {', '.join(missing)}", red=True)
 
 
 @pytest.fixture(scope="session")

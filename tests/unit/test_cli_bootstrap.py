@@ -54,7 +54,7 @@ def test_a_part_that_could_not_be_made_is_tried_again(settings: Settings) -> Non
 def test_without_facenet_dlib_stands_in_and_it_is_said(settings: Settings) -> None:
     application = build(settings)
     assert application.decided
-    assert (application.family, application.model.family, application.model.threshold) == ("dlib", "dlib", 0.54)
+    assert (application.family, application.model.family, application.model.threshold) == ("dlib", "dlib", 0.53)
     assert application.notice is not None
     assert application.notice.startswith("Using dlib's ResNet")
     application.close()
