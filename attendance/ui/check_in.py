@@ -11,7 +11,7 @@ from attendance.domain.model import PersonStatus
 from attendance.errors import AttendanceError
 from attendance.ui.messages import sentence_for
 from attendance.ui.panel import kind_of, panel
-from attendance.ui.resources import application
+from attendance.ui.resources import application, follow_model_change
 from attendance.ui.text import plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def check_in_page(register: StreamlitPage) -> None:
     """The page; ``register`` is where to go while nobody is registered."""
     st.title("Check in")
     try:
+        follow_model_change()
         people = [person.name for person in application().people.list(status=PersonStatus.ACTIVE)]
     except AttendanceError as error:
         panel("away", "Check-in is paused", sentence_for(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import streamlit as st
 from attendance.errors import AttendanceError, LookAlikeError
 from attendance.services.enrol import NamedPicture
 from attendance.ui.messages import sentence_for
-from attendance.ui.resources import application
+from attendance.ui.resources import application, follow_model_change
 from attendance.ui.text import plain
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Draft:
 
 def register_page() -> None:
     """The page."""
+    with suppress(AttendanceError):  # a store that is away is told where something is asked of it
+        follow_model_change()
     draft: Draft = st.session_state.setdefault("draft", Draft())
     st.title("Register a person")
     if draft.saved:

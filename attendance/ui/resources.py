@@ -30,3 +30,19 @@ def application() -> Application:
 def forget_application() -> None:
     """Let the next visit build the parts anew, since they could not be built."""
     application.clear()
+
+
+def follow_model_change() -> None:
+    """Build the parts anew where `reembed`, in another process, has let another model decide.
+
+    Only a setting that leaves the choice to the store follows it; where the setting names a model, a difference from the
+    store's is an error that the operator has to mend.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    parts = application()
+    active = parts.store.active_model()
+    if parts.settings.embedder == "auto" and active not in {None, parts.model.model_id}:
+        log.info("model_changed", before=parts.model.model_id, now=active)
+        forget_application()
