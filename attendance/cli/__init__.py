@@ -83,10 +83,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost place: whatever happens becomes a sentence and a code
         if debug:
             sys.excepthook(type(error), error, error.__traceback__)
-        return report(error, as_json=as_json)
+        code = report(error, as_json=as_json)
+        _drop_output_that_cannot_be_written()
+        return code
     if code == Exit.INTERRUPTED:
         note("Stopped.")
     return int(code or Exit.DONE)
+
+
+def _drop_output_that_cannot_be_written() -> None:
+    """Python flushes stdout once more when it ends, and a failure then would replace our exit code by 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reader_gone() -> Exit:

@@ -147,6 +147,8 @@ def suppress(
             rather than over the union.
     """
     extra = np.float32(1 if of_smaller else 0)
+    # An overlap is float32. The originals compare it in double (torchvision) and in single precision (facenet-pytorch).
+    limit = np.float32(threshold) if of_smaller else np.float64(threshold)
     x0, y0, x1, y1 = boxes.T
     area = (x1 - x0 + extra) * (y1 - y0 + extra)
     keep: list[int] = []
@@ -160,5 +162,5 @@ def suppress(
         whole = np.minimum(area[i], area[rest]) if of_smaller else area[i] + area[rest] - shared
         near = (w > 0) & (h > 0) & (group[rest] == group[i])
         overlap = np.divide(shared, whole, out=np.zeros_like(shared), where=near)
-        rest = rest[overlap <= threshold]
+        rest = rest[overlap <= limit]
     return np.array(keep, np.int64)

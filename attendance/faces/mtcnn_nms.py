@@ -24,6 +24,7 @@ ZERO, ONE = np.float32(0), np.float32(1)
 def suppress(boxes: F32, order: I64, group: I64, threshold: float, of_smaller: bool) -> I64:
     """As ``mtcnn_geometry.suppress``; computed as written, since the last bit may decide a comparison."""
     extra = ONE if of_smaller else ZERO
+    limit = np.float64(np.float32(threshold)) if of_smaller else threshold
     keep = np.empty(order.shape[0], np.int64)
     n = 0
     for i in order:
@@ -36,7 +37,7 @@ def suppress(boxes: F32, order: I64, group: I64, threshold: float, of_smaller: b
             if w > 0 and h > 0 and group[i] == group[j]:
                 other = (boxes[j, 2] - boxes[j, 0] + extra) * (boxes[j, 3] - boxes[j, 1] + extra)
                 whole = min(area, other) if of_smaller else other + area - w * h
-                if w * h / whole > threshold:
+                if w * h / whole > limit:
                     kept = False
                     break
         if kept:

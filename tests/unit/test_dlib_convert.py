@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -67,21 +68,21 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "unreadable"
 
 
-@given(st.data())
+@given(
+    end=st.one_of(st.integers(0, 3_000), st.integers(0, 25_000_000)),
+    edits=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=4),
+)
 @settings(max_examples=150, deadline=None)
-def test_a_truncated_or_damaged_file_is_never_a_crash(weights: bytes, data: st.DataObject) -> None:
+def test_a_truncated_or_damaged_file_is_never_a_crash(weights: bytes, end: int, edits: list[tuple[int, int]]) -> None:
     """Past the checksum: the reader and the builder say what is wrong in one kind of error."""
-    end = data.draw(st.one_of(st.integers(0, 3_000), st.integers(0, len(weights))))
     with pytest.raises(WeightsUnavailableError) as caught:
-        convert_bytes(weights[:end])
+        convert_bytes(weights[: min(end, len(weights) - 1)])
     assert caught.value.reason == "unreadable"
     head = bytearray(weights[:3_000])
-    for _ in range(data.draw(st.integers(1, 4))):
-        head[data.draw(st.integers(0, 400))] = data.draw(st.integers(0, 255))
-    try:
+    for place, value in edits:
+        head[place] = value
+    with suppress(DlibFormatError):
         read_network(bytes(head) + weights[3_000:])
-    except DlibFormatError:
-        return
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.nn.functional import interpolate
@@ -75,6 +75,7 @@ def test_pictures_smaller_than_the_smallest_face_have_no_levels() -> None:
 
 @settings(deadline=None)
 @given(boxes(), st.integers(0, 2**32 - 1), st.sampled_from([0.3, 0.5, 0.7]))
+@example(np.array([[0, 14, 5, 19], [0, 16, 8, 21]], np.float32), 0, 0.3)  # an overlap of exactly float32's 0.3
 def test_suppression_of_unions_is_torchvisions(found: NDArray[np.float32], seed: int, threshold: float) -> None:
     scores = np.random.default_rng(seed).permutation(len(found)).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
