@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import environment, markdown
+from bench.report import environment, gflops, markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ROOT.parent / "shared" / "faces"
@@ -43,7 +43,7 @@ def main() -> int:
     Console(width=160).print(table)
     if not sys.argv[1:]:
         (ROOT / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        text = markdown(rows, environment(metadata.version))
+        text = markdown(rows, environment(metadata.version), gflops())
         (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
     return 0
 
