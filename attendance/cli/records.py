@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from itertools import chain
-from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -108,7 +107,7 @@ def _row(record: CheckIn, zone: ZoneInfo | None) -> dict[str, Any]:
         utc_text(record.timestamp),
         record.matched_identity,
         record.entered_name,
-        record.distance if isfinite(record.distance) else None,  # older databases may lack it
+        record.distance,
         record.kind,
         record.site,
         record.source,
@@ -135,6 +134,7 @@ def _write_text(found: Iterable[CheckIn], zone: ZoneInfo | None) -> None:
     empty = True
     for record in found:
         empty = False
-        say(f"{local_text(record.timestamp, zone)}  {record.distance:6.3f}  {record.matched_identity}")
+        distance = "     -" if record.distance is None else f"{record.distance:6.3f}"
+        say(f"{local_text(record.timestamp, zone)}  {distance}  {record.matched_identity}")
     if empty:
         note("No records.")

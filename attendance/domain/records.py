@@ -122,12 +122,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """The attendance record that an accepted attempt leaves. The first four fields are those of older databases."""
+    """The attendance record that an accepted attempt leaves. The first four fields are those of older databases.
+
+    ``distance`` is None where an older app wrote none that can be read.
+    """
 
     timestamp: datetime
     entered_name: str
     matched_identity: str
-    distance: float
+    distance: float | None
     person_id: str | None = None
     attempt_id: str | None = None
     day: str | None = None

@@ -181,7 +181,7 @@ def check_in_from_dict(data: Mapping[Any, Any]) -> CheckIn:
         known["timestamp"] = to_ms(_required(known["timestamp"], datetime))
         known["entered_name"] = str(known.get("entered_name") or "")
         known["matched_identity"] = str(known.get("matched_identity") or "")
-        known["distance"] = float(known["distance"])
+        known["distance"] = None if known.get("distance") is None else float(known["distance"])
         return CheckIn(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt("attendance", data.get("attempt_id"), error) from error

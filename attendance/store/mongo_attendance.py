@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import deque
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 
 def to_check_in(document: Mapping[str, Any], person_id: str | None = None) -> CheckIn:
-    """One record; ``person_id`` where the document has none. A distance that an older app did not write is not a number.
+    """One record; ``person_id`` where the document has none. A distance that cannot be read is None.
 
     Raises:
         CorruptRecordError: it does not say when.
@@ -37,15 +37,11 @@ def to_check_in(document: Mapping[str, Any], person_id: str | None = None) -> Ch
     if timestamp is None:
         record = f"attendance/{document.get('_id')}"
         raise CorruptRecordError(f"The record {record} does not say when it was made.", record=record)
-    try:
-        distance = float(document.get("distance", math.nan))
-    except (TypeError, ValueError):
-        distance = math.nan
     return CheckIn(
         timestamp=timestamp,
         entered_name=_text(document, "entered_name") or "",
         matched_identity=_text(document, "matched_identity") or "",
-        distance=distance,
+        distance=_number(document.get("distance")),
         person_id=_text(document, "person_id") or person_id,
         attempt_id=_text(document, "attempt_id"),
         day=_text(document, "day"),
@@ -53,6 +49,14 @@ def to_check_in(document: Mapping[str, Any], person_id: str | None = None) -> Ch
         source=_text(document, "source"),
         site=_text(document, "site"),
     )
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # an older app may have written anything; float() says what is none
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
 
 
 def _text(document: Mapping[str, Any], field: str) -> str | None:

@@ -177,7 +177,7 @@ attendance = Table(
     Column("timestamp", Milliseconds, nullable=False),
     Column("entered_name", Text, nullable=False),
     Column("matched_identity", Text, nullable=False),
-    Column("distance", Float, nullable=False),
+    Column("distance", Float),
     Column("person_id", String),
     Column("attempt_id", String),
     Column("day", String),

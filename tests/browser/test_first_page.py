@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ def register(page: Page, app: App, name: str, picture: Path) -> None:
 
 
 def rows(app: App, table: str) -> int:
-    with sqlite3.connect(f"file:{app.folder}/attendance.db?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{app.folder}/attendance.db?mode=ro", uri=True)) as database:
         return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our own table names
 
 

@@ -250,6 +250,7 @@ def test_odd_attendance_hides_nothing(url: str, database: Database[Document]) ->
         ]
         assert list(store.check_ins(limit=3)) == found[-3:]
         assert all(one.person_id is None for one in found)
+        assert [one.distance for one in found].count(None) == 2
     assert contents(database) == before
 
 

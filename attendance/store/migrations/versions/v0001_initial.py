@@ -131,7 +131,7 @@ def _attempts() -> None:
         sa.Column("timestamp", sa.Integer, nullable=False),
         sa.Column("entered_name", sa.Text, nullable=False),
         sa.Column("matched_identity", sa.Text, nullable=False),
-        sa.Column("distance", sa.Float, nullable=False),
+        sa.Column("distance", sa.Float),
         sa.Column("person_id", sa.String),
         sa.Column("attempt_id", sa.String),
         sa.Column("day", sa.String),
