@@ -4,6 +4,8 @@
 PY := .venv/bin/python
 PORT ?= 8501
 ADDRESS ?= 127.0.0.1
+COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+    --no-emit-find-links --python-version 3.11
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -36,8 +38,8 @@ bench: setup  ## measure against facenet-pytorch, dlib and FAISS; writes bench/r
 	@$(PY) -m bench
 
 lock: setup  ## compile requirements.txt from pyproject.toml
-	@.venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	    --no-emit-find-links --python-version 3.11 --extra openvino --group test pyproject.toml -o requirements.txt
+	@$(COMPILE) --upgrade --extra export --extra openvino --group test pyproject.toml -o requirements.txt
+	@$(COMPILE) --constraint requirements.txt pyproject.toml -o requirements-image.txt
 
 clean:  ## remove the environment and caches; people and records in data/ stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -55,6 +55,8 @@ class PolicyParams(_Frozen):
     cooldown_s: float = Field(60.0, ge=0, le=86_400)
     ambiguity_ratio: float = Field(0.05, ge=0, le=1)
     look_alike_ratio: float = Field(1.1, ge=0, le=2)
+    agreeing_frames: int = Field(3, ge=3, le=5)
+    kiosk_mode: Literal["face", "name"] = "face"
 
 
 class Params(_Frozen):
@@ -105,6 +107,23 @@ class Settings(BaseSettings):
     keep_attempt_pictures: bool = Field(
         False, description="Store the picture of every attempt; off: no picture of an attempt is kept."
     )
+    workers: int = Field(
+        2, ge=1, le=64, description="Recognitions that the server works on at the same time, each with one thread."
+    )
+    kiosk_access: Literal["auto", "open", "paired"] = Field(
+        "auto",
+        description="Who may check in: `open` is everybody who reaches the page, `paired` only screens that an operator "
+        "paired. `auto` is open where the server listens on this machine alone, else paired.",
+    )
+    operators: str = Field(
+        "", description="E-mail addresses, separated by commas, that may sign in through the site's own provider (OIDC)."
+    )
+    session_idle_minutes: float = Field(30.0, gt=0, le=1_440, description="A signed-in session ends after this pause.")
+    session_hours: float = Field(12.0, gt=0, le=168, description="A signed-in session ends after this time in any case.")
+    public_url: str = Field(
+        "", description="The address that people open, for the links that are printed; empty: this machine's own."
+    )
+    open_browser: bool = Field(True, description="Open the app in a browser when it starts on a desktop.")
     params_file: Path = Field(Path("params.yaml"), description="The file with the experiment's values.")
     params: Params = Params()
 

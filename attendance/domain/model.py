@@ -13,8 +13,18 @@ from attendance.domain.recognition import (
     Verdict,
     distance_l2,
 )
-from attendance.domain.records import Attempt, AuditEntry, CheckIn, NewReference, Person, PersonTemplates, Reference
-from attendance.domain.vocabulary import Decision, Mode, Outcome, PersonStatus, Reason
+from attendance.domain.records import (
+    Attempt,
+    AuditEntry,
+    CheckIn,
+    Kept,
+    NewReference,
+    Person,
+    PersonTemplates,
+    RecordFilter,
+    Reference,
+)
+from attendance.domain.vocabulary import Decision, Mode, Outcome, PersonStatus, Reason, Review
 
 __all__ = [
     "Attempt",
@@ -25,6 +35,7 @@ __all__ = [
     "CheckIn",
     "Decision",
     "Face",
+    "Kept",
     "Mode",
     "ModelInfo",
     "NewReference",
@@ -35,7 +46,9 @@ __all__ = [
     "Quality",
     "Reason",
     "RecognitionOptions",
+    "RecordFilter",
     "Reference",
+    "Review",
     "Verdict",
     "distance_l2",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attendance.domain.vocabulary import PersonStatus
+from attendance.domain.vocabulary import PersonStatus, Review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,9 @@ class Attempt:
     site: str | None = None
     day: str | None = None  # the site's local date, YYYY-MM-DD
     check_in_at_utc: datetime | None = None  # of the record this attempt made, or of the earlier one it repeats
+    review: Review = Review.NONE
+    reviewed_by: str | None = None  # ``kiosk`` for the person at the door, else the operator
+    reviewed_at_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,48 @@ class CheckIn:
     kind: str = "check-in"
     source: str | None = None
     site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something small that the server has to remember across restarts: a session, a paired screen, a saved setting.
+
+    Attributes:
+        kind: what it is, such as ``session``; with ``key`` it names one entry.
+        value: plain values only, at most 64 KiB as JSON.
+        version: 1 for the first, one more with each change; never used again while the entry exists.
+        expires_at: from then on the entry counts as gone; None: it stays.
+    """
+
+    kind: str
+    key: str
+    value: Mapping[str, Any]
+    version: int
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Which attempts or check-ins are asked for; what is None does not narrow.
+
+    Attributes:
+        since: included.
+        until: not included.
+        person_ids: of these people; an empty set fits nobody. Check-ins of older databases that carry only a name count as
+            the person's of that name.
+        decision, reason, outcome, review: of the attempt. A check-in has its attempt's review; those of older databases
+            have none, and fit no decision, reason or outcome but ``accepted``, ``match`` and ``recorded``.
+        model_id: attempts decided with this model.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    person_ids: frozenset[str] | None = None
+    decision: Decision | None = None
+    reason: Reason | None = None
+    outcome: Outcome | None = None
+    review: Review | None = None
+    model_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,15 @@ class Reason(StrEnum):
     CUT_OFF = "cut_off"
 
 
+class Review(StrEnum):
+    """What became of a record that somebody doubted. Nothing is erased by a review: the attempt and its check-in stay."""
+
+    NONE = "none"  # nobody doubted it
+    DISPUTED = "disputed"  # the person at the door said "Not me"; the office has not settled it yet
+    UPHELD = "upheld"  # the office: it was this person
+    VOID = "void"  # the office: it was somebody else, so the check-in does not count
+
+
 class PersonStatus(StrEnum):
     """Only active people are compared with a probe."""
 

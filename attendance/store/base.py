@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
         Attempt,
         AuditEntry,
         CheckIn,
+        Kept,
         NewReference,
         Outcome,
         Person,
         PersonStatus,
         PersonTemplates,
+        RecordFilter,
         Reference,
+        Review,
     )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +249,59 @@ class Store(Protocol):
         databases that carry only that person's name.
         """
 
-    def count_check_ins(self) -> int:
-        """How many attendance records there are."""
+    def count_check_ins(self, which: RecordFilter | None = None) -> int:
+        """How many attendance records there are, or how many of them fit."""
+
+    def attempt_page(self, which: RecordFilter, *, limit: int, offset: int = 0) -> list[Attempt]:
+        """Attempts that fit, newest first, without the first ``offset``; quick among 100,000 records."""
+
+    def count_attempts(self, which: RecordFilter) -> int:
+        """How many attempts fit."""
+
+    def check_in_page(self, which: RecordFilter, *, limit: int, offset: int = 0) -> list[tuple[CheckIn, Attempt | None]]:
+        """Attendance records that fit, newest first, each with the attempt that left it (None in older databases)."""
+
+    def last_seen(self, person_ids: Collection[str]) -> dict[str, datetime]:
+        """The time of each person's latest check-in that is not void; who never checked in is not in the answer."""
+
+    def set_review(self, attempt_id: str, review: Review, *, actor: str, at_utc: datetime, expected: Review) -> Attempt:
+        """Change what is thought of an attempt, if it is still ``expected``; durable before this returns.
+
+        A check-in that is disputed or void no longer begins a cooldown: the next accepted attempt of that person records.
+
+        Raises:
+            ConflictError: the review is another one by now, or there is no such attempt.
+        """
+
+    # What the server remembers --------------------------------------------------------------------------------------
+
+    def keep(
+        self,
+        kind: str,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        version: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> Kept:
+        """Store one small entry; durable before this returns. With ``version`` it replaces that version only: 0 is for
+        where there is no entry (or an expired one), None for whatever there is.
+
+        Raises:
+            ConflictError: another version is there.
+        """
+
+    def kept(self, kind: str, key: str) -> Kept | None:
+        """One entry, or None where there is none or it has expired."""
+
+    def all_kept(self, kind: str) -> list[Kept]:
+        """All entries of a kind that have not expired, by key."""
+
+    def forget(self, kind: str, key: str) -> None:
+        """Remove an entry. Removing what is not there is not an error."""
+
+    def forget_expired(self, now: datetime) -> int:
+        """Remove what expired before ``now``; how many went."""
 
     # Audit --------------------------------------------------------------------------------------------------------
 
