@@ -15,6 +15,7 @@ SOURCES = sorted([*(ROOT / "attendance").rglob("*.py"), *ROOT.glob("*.py")])
 
 # Each library is imported only by the files that match one of these patterns, so that it can be replaced in one place.
 HOMES = {
+    "argon2": ["attendance/services/passwords.py"],
     "alembic": ["attendance/store/*.py", "attendance/store/migrations/*.py"],
     "cv2": ["attendance/faces/*.py"],
     "facenet_pytorch": ["attendance/faces/export_*.py", "attendance/faces/reference.py"],
@@ -26,7 +27,10 @@ HOMES = {
     "pillow_heif": ["attendance/faces/images.py"],
     "pymongo": ["attendance/store/mongo*.py"],
     "sqlalchemy": ["attendance/store/sql*.py", "attendance/store/migrations/*.py"],
-    "streamlit": ["attendance/ui/*.py", "attend_app.py"],
+    "itsdangerous": ["attendance/api/cookies.py"],
+    "starlette": ["attendance/api/*.py", "attendance/ui/server.py"],
+    "streamlit": ["attendance/ui/*.py", "attend_app.py", "attendance/api/streamlit_private.py"],
+    "xlsxwriter": ["attendance/services/spreadsheet.py"],
     "torch": ["attendance/faces/export_*.py", "attendance/faces/reference.py"],
     "typer": ["attendance/cli.py", "attendance/cli/*.py"],
 }
