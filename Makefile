@@ -1,9 +1,10 @@
 # `make run` opens the app, `make test` runs the tests; each sets up all it needs.
-.PHONY: help setup run test test-slow test-all check format bench lock clean
+.PHONY: help setup run test test-slow check format bench bench-load screenshots image image-test lock clean
 
 PY := .venv/bin/python
 PORT ?= 8501
 ADDRESS ?= 127.0.0.1
+PYTHON3 ?= python3
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --python-version 3.11
 
@@ -37,8 +38,21 @@ format: setup  ## put the code into shape
 bench: setup  ## measure against facenet-pytorch, dlib and FAISS; writes bench/results.json and docs/benchmarks.md
 	@$(PY) -m bench
 
+bench-load: setup  ## 20 kiosks at one server process, and the same job done in Streamlit's own script thread
+	@$(PY) -m bench.load
+
+screenshots: setup  ## every page and state at three widths, into build/screenshots
+	@$(PY) -m pytest -m screenshots tests/browser/test_screenshots.py
+
+image:  ## build the container image with docker, podman or buildah
+	@$(PYTHON3) scripts/image.py build
+
+image-test: setup  ## run the image on an empty volume, check in, and start a new container on what it kept
+	@$(PY) scripts/image.py test
+
 lock: setup  ## compile requirements.txt from pyproject.toml
-	@$(COMPILE) --upgrade --extra export --extra openvino --group test pyproject.toml -o requirements.txt
+	@$(COMPILE) --upgrade --extra export --extra mlflow --extra openvino --group test pyproject.toml -o requirements.txt
+	@$(COMPILE) --constraint requirements.txt --extra export pyproject.toml -o requirements-models.txt
 	@$(COMPILE) --constraint requirements.txt pyproject.toml -o requirements-image.txt
 
 clean:  ## remove the environment and caches; people and records in data/ stay

@@ -1,5 +1,12 @@
 """Door: the app in the browser. Start it with `make run` or `streamlit run attend_app.py`."""
 
-from attendance.ui.app import main
+import streamlit as st
 
-main()
+from attendance.errors import SettingsError
+from attendance.ui.server import SCRIPT, parts
+
+try:
+    # Written out, rather than create_app(): `streamlit run` looks for this very call before it starts the file as a server.
+    app = st.App(SCRIPT, **parts())
+except SettingsError as error:
+    raise SystemExit(str(error)) from None

@@ -24,6 +24,7 @@ AttendanceError
 │ ├ StoreUnavailableError
 │ ├ ConflictError
 │ └ CorruptRecordError
+├ AccountError
 ├ ExportError
 └ TrackingError (never leaves tracking/)
 
@@ -276,6 +277,19 @@ class CorruptRecordError(StoreError):
     def __init__(self, message: str, *, record: str) -> None:
         super().__init__(message)
         self.record = record
+
+
+class AccountError(AttendanceError):
+    """A password cannot be set, or a screen cannot be paired, as asked; the message is a sentence for the person who asked.
+
+    Attributes:
+        reason: ``link`` (used, replaced, too old or never given), ``too_short``, ``too_long``, ``too_simple``; for a screen
+            ``code`` (unknown or expired) or ``too_many`` (screens wait for an operator).
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ExportError(AttendanceError):

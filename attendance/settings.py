@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from attendance.errors import SettingsError
 
 PREFIX = "ATTEND_"
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 
 def _default_model_dir() -> Path:
@@ -136,6 +137,26 @@ class Settings(BaseSettings):
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Stockholm") from None
         return value
+
+
+class _Tracking(BaseSettings):
+    """MLflow's own variable, under its own name."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    mlflow_tracking_uri: str = DEFAULT_TRACKING_URI
+
+
+def tracking_uri() -> str:
+    """Where runs are tracked: ``MLFLOW_TRACKING_URI`` of the environment or ``.env``, else ``sqlite:///mlflow.db``.
+
+    Raises:
+        SettingsError: ``.env`` cannot be read.
+    """
+    try:
+        return _Tracking().mlflow_tracking_uri
+    except (OSError, ValueError) as error:
+        raise SettingsError(f".env cannot be read: {error}", name="MLFLOW_TRACKING_URI") from error
 
 
 def load(**overrides: Any) -> Settings:

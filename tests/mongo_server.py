@@ -24,6 +24,8 @@ import pymongo
 import pytest
 from pymongo.errors import PyMongoError
 
+from attendance.store.mongo import MongoStore
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -176,3 +178,13 @@ def mongo_server(folder: Path, standalone: bool = False) -> Iterator[MongoServer
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def opened(url: str, timeout_s: float = 5.0) -> Iterator[MongoStore]:
+    """A store as the next process finds it, closed afterwards."""
+    store = MongoStore.open(url, timeout_s)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from attendance.errors import StoreUnavailableError
+from attendance.errors import ConflictError, StoreUnavailableError
 from attendance.store.connect import connect
 from tests.store_makers import attempt
 
@@ -43,6 +44,23 @@ def open_and_count(url: str) -> int:
         return store.count_people()
     finally:
         store.close()
+
+
+def count_together(url: str, threads: int, times: int) -> list[int]:
+    """Add one to a kept counter, so often in each thread, with the version that was read; the versions that were made."""
+    store = connect(url, timeout_s=10)
+
+    def add(_: int) -> int:
+        while True:
+            kept = store.kept("counter", "one")
+            version, count = (kept.version, kept.value["count"]) if kept else (0, 0)
+            with contextlib.suppress(ConflictError):
+                return store.keep("counter", "one", {"count": count + 1}, version=version).version
+
+    with ThreadPoolExecutor(threads) as pool:
+        versions = list(pool.map(add, range(threads * times)))
+    store.close()
+    return versions
 
 
 def fill_until_refused(url: str, limit_bytes: int, answers: Connection[Any, Any]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MODEL = "dlib-resnet-v1/align-m20-flip"
 OTHER_MODEL = "facenet-20180402-vggface2/align-m20-flip"
 DIMENSION = 128
+PICTURE = bytes(range(256)) * 256  # 64 KB
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123000, tzinfo=UTC)
 
 QUALITY = Quality(

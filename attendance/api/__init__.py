@@ -1,1 +1,1 @@
-"""HTTP routes and the guard around everything that the server answers; mounted in the same server as the pages."""
+"""The server around the pages: who comes, what they may ask for, and the routes that are not pages."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attendance import __version__, logs
-from attendance.cli import audit, doctor, enrolment, models, people, recognise, records
+from attendance.cli import audit, calibrate, doctor, enrolment, models, operator, people, recognise, records
 from attendance.cli.failures import Exit, report, report_usage
 from attendance.cli.output import make_safe_streams, note
 
@@ -38,8 +38,11 @@ for command, name in (
     (people.remove, "remove"),
     (models.reembed, "reembed"),
     (models.models, "models"),
+    (calibrate.calibrate, "calibrate"),
+    (calibrate.evaluate, "evaluate"),
     (doctor.doctor, "doctor"),
     (audit.audit, "audit"),
+    (operator.operator, "operator"),
 ):
     app.command(name)(command)
 

@@ -42,6 +42,7 @@ _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (errors.ModelError, Exit.MODEL, ""),
     (errors.StoreUnavailableError, Exit.STORE, "Nothing is confirmed as recorded."),
     (errors.StoreError, Exit.STORE, ""),
+    (errors.AccountError, Exit.PERSON, ""),
     (errors.ExportError, Exit.FILES, ""),
     (errors.AttendanceError, Exit.FAULT, ""),
     (OSError, Exit.FILES, ""),

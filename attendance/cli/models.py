@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attendance.bootstrap import build
 from attendance.cli.failures import Exit
 from attendance.cli.output import emit, note, say
 from attendance.cli.session import AsJson, opened, say_model, stoppable
+from attendance.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
     from attendance.bootstrap import Application
@@ -32,13 +34,21 @@ def models(
     as_json: AsJson = False,
 ) -> int:
     """Show the models: what is here, which decides, where from."""
-    with opened() as (application, _):
+    with opened() as (application, report):
+        # The files are made without a question to the store, and with a database that is away, too.
+        files = build(application.settings, progress=report, saved=False)
         if fetch:
-            application.catalogue.embedder(Family.FACENET, application.options, progress=application.downloading)
+            files.catalogue.embedder(Family.FACENET, files.options, progress=files.downloading)
         if prepare:
-            application.prepare()
-            application.warm()
-            say_model(application)
+            try:
+                application.prepare()
+                application.warm()
+                say_model(application)
+            except StoreUnavailableError as error:
+                note(f"{error} The model files are made ready; the stored pictures have to wait.")
+                files.prepare_files()
+                files.warm()
+                return Exit.DONE if not as_json else _emit_files(files)
         if as_json:
             emit(_document(application))
         else:
@@ -64,6 +74,13 @@ def reembed(
             return Exit.INTERRUPTED
         if done.total and not done.done and done.failed:
             return Exit.MODEL
+    return Exit.DONE
+
+
+def _emit_files(files: Application) -> int:
+    """What can be said without the store."""
+    listed = [{name: getattr(entry, name) for name in entry.__slots__} for entry in files.catalogue.entries(files.options)]
+    emit({"active": None, "in_use": None, "models": [{**one, "active": False} for one in listed], "coverage": []})
     return Exit.DONE
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from attendance.bootstrap import Application, Progress
+    from attendance.bootstrap import Application
+    from attendance.bootstrap.parts import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 Picture = Annotated[str, typer.Argument(metavar="PICTURE", help="A picture's file; - reads it from stdin.")]

@@ -12,7 +12,7 @@ from attendance.domain.model import Attempt, Decision, Mode, Outcome, Reason
 from attendance.domain.policy import checked_attempt_id, day_of, new_attempt_id
 from attendance.errors import PersonNotFoundError
 from attendance.services.clock import now_utc
-from attendance.services.decision import Decider, ms_since
+from attendance.services.decision import Decided, Decider, ms_since
 from attendance.services.words import Words, words_for
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class CheckInService:
         self._policy = policy
         self._clock = clock
 
+    def with_engine(self, engine: FaceEngine) -> CheckInService:
+        """The same service that looks at pictures in another way, with the same model."""
+        return CheckInService(self._store, engine, self._roster, self._policy, self._clock)
+
     def attempt(
         self,
         picture: bytes,
@@ -115,13 +119,61 @@ class CheckInService:
             if before is not None:
                 # Settling what is stored gives the first answer again, with its check-in.
                 return self._result(self._store.settle(before, self._policy.cooldown_s), started, started)
+        decided = self.decide(picture, claimed)
+        return self.record(
+            decided,
+            picture,
+            attempt_id=attempt_id or new_attempt_id(),
+            records=records,
+            source=source,
+            device=device,
+            started=started,
+        )
+
+    def decide(self, picture: bytes, claimed: str | None) -> Decided:
+        """What this picture alone would decide; stores nothing.
+
+        Raises:
+            TemplateMismatchError, InferenceError, StoreUnavailableError: it cannot be decided now.
+        """
+        return self._decider.decide(picture, claimed)
+
+    def record(
+        self,
+        decided: Decided,
+        picture: bytes,
+        *,
+        attempt_id: str,
+        records: bool = True,
+        source: str = "cli",
+        device: str | None = None,
+        parameters: Mapping[str, float | int | bool] | None = None,
+        timings_ms: Mapping[str, float] | None = None,
+        started: float | None = None,
+    ) -> AttemptResult:
+        """Store what was decided, and leave the check-in where it was accepted; durable before this returns.
+
+        Args:
+            decided: by ``decide``.
+            picture: kept with the attempt where the site keeps pictures.
+            attempt_id: as in ``attempt``; one that is stored gives its stored answer again.
+            records: as in ``attempt``.
+            source: as in ``attempt``.
+            device: as in ``attempt``.
+            parameters: further ones that this decision was made with.
+            timings_ms: further ones, by name.
+            started: when the work began, of ``time.perf_counter``; None is now.
+
+        Raises:
+            StoreUnavailableError: it cannot be recorded now; the same ``attempt_id`` may be tried again.
+        """
+        started = time.perf_counter() if started is None else started
         at_utc = self._clock()
-        decided = self._decider.decide(picture, claimed)
         verdict, capture = decided.verdict, decided.capture
         attempt = Attempt(
-            attempt_id=attempt_id or new_attempt_id(),
+            attempt_id=attempt_id,
             at_utc=at_utc,
-            mode=Mode.IDENTIFICATION if claimed is None else Mode.VERIFICATION,
+            mode=decided.mode,
             decision=verdict.decision,
             reason=verdict.reason,
             outcome=Outcome.NONE,  # the store says what it becomes
@@ -134,10 +186,10 @@ class CheckInService:
             runner_up_l2=verdict.runner_up_l2,
             threshold=verdict.threshold,
             model_id=self._engine.model.model_id,
-            parameters=self._parameters(),
+            parameters={**self._parameters(), **(parameters or {})},
             quality=capture.quality.as_dict() if capture and capture.quality else None,
             faces=_faces(capture),
-            timings_ms={**decided.timings_ms, "total": ms_since(started)},
+            timings_ms={**decided.timings_ms, **(timings_ms or {}), "total": ms_since(started)},
             source=source,
             device=device,
             site=self._policy.site,

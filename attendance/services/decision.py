@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attendance.domain.matching import identify, verify
-from attendance.domain.model import Decision, PersonStatus, Reason, Verdict
+from attendance.domain.model import Decision, Mode, PersonStatus, Reason, Verdict
 from attendance.domain.reasons import reason_for
 from attendance.errors import ImageUnreadableError, PersonNotFoundError
 from attendance.services.words import printable
@@ -21,22 +21,37 @@ if TYPE_CHECKING:
     from attendance.store.base import Store
 
 
+PERSON_ID = "id:"
+"""Before a claim that is a person's id, as a list of names gives it, rather than a name or a staff number."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
     """What is known of one attempt before it is stored.
 
     Attributes:
+        mode: verification where somebody was claimed, else identification.
         capture: what the engine saw; None where the picture could not be read.
+        refusal: why the picture cannot be compared, whoever was claimed; None where it can be.
         entered_name: the claim as it can be stored and shown; the accepted person's name where nobody was claimed.
         person_name: of the accepted person.
         timings_ms: of the engine's steps, ``lookup`` (the claim and the gallery's refresh) and ``match``.
     """
 
+    mode: Mode
     verdict: Verdict
     capture: Capture | None
+    refusal: Reason | None
     entered_name: str | None
     person_name: str | None
     timings_ms: Mapping[str, float]
+
+    def with_verdict(self, verdict: Verdict) -> Decided:
+        """The same with another verdict; one that rejects names nobody but whom the person claimed to be."""
+        if verdict.decision is Decision.ACCEPTED:
+            return replace(self, verdict=verdict)
+        claimed = self.entered_name if self.mode is Mode.VERIFICATION else None
+        return replace(self, verdict=verdict, entered_name=claimed, person_name=None)
 
 
 class Decider:
@@ -67,19 +82,28 @@ class Decider:
         verdict = self._compare(capture, person, reason or refusal)
         verdict, name = self._named(verdict, person)
         timings["match"] = ms_since(started)
-        entered = printable(claimed) if claimed is not None else name
-        return Decided(verdict, capture, entered, name, timings)
+        mode = Mode.IDENTIFICATION if claimed is None else Mode.VERIFICATION
+        return Decided(mode, verdict, capture, refusal, self._entered(claimed, person) or name, name, timings)
 
     def _claim(self, claimed: str | None) -> tuple[Person | None, Reason | None]:
         """The claimed person, and why this person cannot be compared."""
         if claimed is None:
             return None, None
+        # Lone surrogates, as a command line may bring them, are no text that a database can be asked for.
+        key = claimed.encode("utf-8", "replace").decode("utf-8")
         try:
-            # Lone surrogates, as a command line may bring them, are no text that a database can be asked for.
-            person = self._store.find_person(claimed.encode("utf-8", "replace").decode("utf-8"))
+            is_id = key.startswith(PERSON_ID)
+            person = self._store.person(key.removeprefix(PERSON_ID)) if is_id else self._store.find_person(key)
         except PersonNotFoundError:
             return None, Reason.NOT_ENROLLED
         return person, Reason.INACTIVE if person.status is PersonStatus.INACTIVE else None
+
+    @staticmethod
+    def _entered(claimed: str | None, person: Person | None) -> str | None:
+        """The claim as it was typed, or the name that was picked from the list."""
+        if claimed is None or not claimed.startswith(PERSON_ID):
+            return None if claimed is None else printable(claimed)
+        return person.name if person is not None else printable(claimed)
 
     def _look(self, picture: bytes) -> tuple[Capture | None, Reason | None]:
         try:

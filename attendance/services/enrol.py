@@ -15,7 +15,7 @@ from attendance.errors import DuplicatePictureError, EnrolmentError, PersonExist
 from attendance.services.audit import recorded
 from attendance.services.clock import now_utc
 from attendance.services.pictures import Judgement, NamedPicture, judge
-from attendance.services.resemblance import EnrolPolicy, LookAlike, Resemblance, as_error
+from attendance.services.resemblance import EnrolPolicy, LookAlike, Resemblance, as_error, nearest_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from attendance.services.roster import Roster
     from attendance.store.base import Store
 
-__all__ = ["EnrolPolicy", "EnrolService", "Enrolment", "Judgement", "LookAlike", "NamedPicture"]
+__all__ = ["EnrolPolicy", "EnrolService", "Enrolment", "Judgement", "LookAlike", "NamedPicture", "Resembling"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,15 @@ class Enrolment:
     person: Person
     pictures: int
     look_alike: LookAlike | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resembling:
+    """A look-alike, and the two pictures to compare: the index of the new one, and the stored one's id."""
+
+    found: LookAlike
+    picture: int
+    reference_id: str
 
 
 class EnrolService:
@@ -63,6 +72,20 @@ class EnrolService:
             StoreUnavailableError, InferenceError: it cannot be judged now.
         """
         return judge(self._store, self._engine, picture)
+
+    def check(self, judged: Sequence[Judgement]) -> Resembling | None:
+        """Look at usable pictures together, as ``enrol`` will: whom they resemble; change nothing. For previews.
+
+        Raises:
+            DifferentPeopleError: as it says.
+            TemplateMismatchError, StoreUnavailableError: it cannot be said now.
+        """
+        self.begin()
+        references = [one.reference() for one in judged]
+        self.resemblance.require_one_person(references, self.resemblance.distances(references))
+        others = self.resemblance.nearest_others(references)
+        found = self.resemblance.look_alike(others)
+        return None if found is None else Resembling(found, *nearest_pair(others))
 
     def enrol(
         self,

@@ -18,10 +18,11 @@ from attendance.services.import_person import PersonImport
 from attendance.services.import_report import ImportReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from attendance.services.enrol import EnrolService
+    from attendance.services.import_folder import PersonFolder
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,31 @@ def import_folder(
         TemplateMismatchError, StoreUnavailableError: it cannot begin.
     """
     report = ImportReport()
-    people = scan(folder, report)
+    import_people(
+        scan(folder, report),
+        report,
+        enrol,
+        allow_look_alikes=allow_look_alikes,
+        actor=actor,
+        progress=progress,
+        should_stop=should_stop,
+    )
+    return report
+
+
+def import_people(
+    people: Sequence[PersonFolder],
+    report: ImportReport,
+    enrol: EnrolService,
+    *,
+    allow_look_alikes: bool = False,
+    actor: str = "import",
+    progress: Callable[[int, int, str], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Enrol these people and write what came of it into ``report``, which grows while it runs; otherwise as
+    ``import_folder``.
+    """
     enrol.begin()
     job = PersonImport(enrol, report, allow_look_alikes=allow_look_alikes, actor=actor, progress=progress)
     job.total = sum(len(person.files) for person in people)
@@ -71,4 +96,3 @@ def import_folder(
             report.stopped = f"{error} What was imported is kept; start it again to go on."
             break
     log.info("imported", **report.totals())
-    return report

@@ -97,13 +97,15 @@ class ReembedService:
         should_stop: Callable[[], bool] | None = None,
         *,
         actor: str = "operator",
+        before_switch: Callable[[], object] | None = None,
     ) -> Reembedding:
         """Make a template of every stored picture for the engine's model, then let that model decide, at once.
 
         Until then the people are recognised by the templates of the model before. It is not switched where not one
         picture could be embedded.
 
-        Args and errors: as ``prepare_new``; ``actor`` is who changes the model, for the audit.
+        Args and errors: as ``prepare_new``; ``actor`` is who changes the model, for the audit; ``before_switch`` is called
+        when all templates are there, just before the model is let decide, and what it raises leaves the old one in place.
         """
         work = self._embed(progress, should_stop, activate_early=False)
         before = self._store.active_model()
@@ -111,6 +113,8 @@ class ReembedService:
             return work
         if self._has_templates() or self._store.count_references() == 0:
             details = {"model_id": work.model_id, "before": before}
+            if before_switch is not None:
+                before_switch()
             with recorded(self._store, self._clock, actor, "activate-model", details):
                 self._store.activate_model(work.model_id)
             work.activated = True

@@ -53,6 +53,15 @@ def as_error(found: LookAlike) -> LookAlikeError:
     )
 
 
+def nearest_pair(others: Sequence[Candidate | None]) -> tuple[int, str]:
+    """Of ``Resemblance.nearest_others``: the index of the picture that is nearest to anybody, and that one's reference.
+
+    Raises:
+        ValueError: there is nobody.
+    """
+    return min((c.distance_l2, index, c.reference_id) for index, c in enumerate(others) if c is not None)[1:]
+
+
 class Resemblance:
     """Asks the roster's gallery, which holds active people only.
 

@@ -76,9 +76,9 @@ def words_for(attempt: Attempt, zone: tzinfo | None = None) -> Words:
         return REFUSALS[attempt.reason]
     name = printable(attempt.person_name or "")
     if attempt.outcome is Outcome.RECORDED:
-        return Words(name, f"Checked in at {_time(attempt, zone)}. Not you? Please tell the desk.")
+        return Words(name, f"Checked in at {shown_time(attempt, zone)}. Not you? Please tell the desk.")
     if attempt.outcome is Outcome.ALREADY:
-        return Words(name, f"Already checked in at {_time(attempt, zone)}. All is well. Nothing new was recorded.")
+        return Words(name, f"Already checked in at {shown_time(attempt, zone)}. All is well. Nothing new was recorded.")
     return Words(name, "Recognised. Nothing was recorded.")
 
 
@@ -91,6 +91,7 @@ def printable(text: str) -> str:
     return "".join(c if c in _JOINERS or unicodedata.category(c)[0] != "C" else "\ufffd" for c in folded[:MAX_LENGTH])
 
 
-def _time(attempt: Attempt, zone: tzinfo | None) -> str:
+def shown_time(attempt: Attempt, zone: tzinfo | None = None) -> str:
+    """When the check-in happened that this attempt left or repeats: HH:MM:SS in the site's zone."""
     at: datetime = attempt.check_in_at_utc or attempt.at_utc
     return at.astimezone(zone).strftime("%H:%M:%S")

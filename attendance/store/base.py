@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from attendance.store.memory import Memory
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
         Attempt,
         AuditEntry,
         CheckIn,
-        Kept,
         NewReference,
         Outcome,
         Person,
@@ -97,8 +98,8 @@ class Settlement:
     replayed: bool
 
 
-class Store(Protocol):
-    """People, references, templates, attempts, attendance and audit."""
+class Store(Memory, Protocol):
+    """People, references, templates, attempts, attendance, audit, and what the server remembers."""
 
     def close(self) -> None:
         """Give back connections and files. The store is not used afterwards."""
@@ -272,36 +273,6 @@ class Store(Protocol):
         Raises:
             ConflictError: the review is another one by now, or there is no such attempt.
         """
-
-    # What the server remembers --------------------------------------------------------------------------------------
-
-    def keep(
-        self,
-        kind: str,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        version: int | None = None,
-        expires_at: datetime | None = None,
-    ) -> Kept:
-        """Store one small entry; durable before this returns. With ``version`` it replaces that version only: 0 is for
-        where there is no entry (or an expired one), None for whatever there is.
-
-        Raises:
-            ConflictError: another version is there.
-        """
-
-    def kept(self, kind: str, key: str) -> Kept | None:
-        """One entry, or None where there is none or it has expired."""
-
-    def all_kept(self, kind: str) -> list[Kept]:
-        """All entries of a kind that have not expired, by key."""
-
-    def forget(self, kind: str, key: str) -> None:
-        """Remove an entry. Removing what is not there is not an error."""
-
-    def forget_expired(self, now: datetime) -> int:
-        """Remove what expired before ``now``; how many went."""
 
     # Audit --------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ UTC cut to the millisecond. An engine that has no datetimes writes them with ``m
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields
@@ -15,16 +16,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attendance.domain.model import Attempt, AuditEntry, CheckIn, Decision, Mode, Outcome, Person, PersonStatus, Reason
-from attendance.errors import CorruptRecordError
+from attendance.domain.model import (
+    Attempt,
+    AuditEntry,
+    CheckIn,
+    Decision,
+    Kept,
+    Mode,
+    Outcome,
+    Person,
+    PersonStatus,
+    Reason,
+    Review,
+)
+from attendance.errors import CorruptRecordError, StoreError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attendance.domain.model import RecordFilter
+
+MAX_KEPT = 64 * 1024  # bytes of one kept value as JSON in UTF-8
+NO_COOLDOWN = (Review.DISPUTED, Review.VOID)  # a check-in whose attempt is reviewed so begins no cooldown
 EMBEDDING_DTYPE = np.dtype("<f4")  # little-endian float32, whatever the machine
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_NAMES = {record: tuple(field.name for field in fields(record)) for record in (Attempt, AuditEntry, CheckIn, Person)}
+_NAMES = {record: tuple(field.name for field in fields(record)) for record in (Attempt, AuditEntry, CheckIn, Kept, Person)}
 
 
 def to_ms(moment: datetime) -> datetime:
@@ -164,6 +181,8 @@ def attempt_from_dict(data: Mapping[Any, Any]) -> Attempt:
         known["check_in_at_utc"] = _moment(known.get("check_in_at_utc"))
         known["threshold"] = float(known["threshold"])
         known["faces"] = tuple(known.get("faces") or ())
+        known["review"] = Review(known.get("review") or Review.NONE)  # stored since schema version 2
+        known["reviewed_at_utc"] = _moment(known.get("reviewed_at_utc"))
         return Attempt(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt("attempts", data.get("attempt_id"), error) from error
@@ -202,6 +221,43 @@ def audit_from_dict(data: Mapping[Any, Any]) -> AuditEntry:
         return AuditEntry(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt("audit", data.get("sequence"), error) from error
+
+
+def kept_to_dict(kept: Kept) -> dict[str, Any]:
+    """Every field; ``value`` as JSON text, which every engine gives back exactly as it was.
+
+    Raises:
+        StoreError: the value is larger than MAX_KEPT, or kind or key hold characters that cannot be stored.
+        TypeError: the value holds something that JSON has no form for.
+    """
+    if not storable(kept.kind) or not storable(kept.key):
+        raise StoreError("The name of this entry holds characters that cannot be stored.")
+    text = json.dumps(plain(kept.value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if (size := len(text.encode())) > MAX_KEPT:
+        raise StoreError(f"This entry ({kept.kind}) takes {size:,} bytes; an entry may take {MAX_KEPT:,}.")
+    return {**_to_dict(kept), "value": text}
+
+
+def kept_from_dict(data: Mapping[Any, Any]) -> Kept:
+    """The entry back, from the fields of ``kept_to_dict``. Raises CorruptRecordError."""
+    try:
+        kind, key = _required(data["kind"], str), _required(data["key"], str)
+        value = _required(json.loads(_required(data["value"], str)), dict)
+        return Kept(kind, key, value, _required(data["version"], int), _moment(data.get("expires_at")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _corrupt("kept", data.get("kind"), error) from error  # not the key: it may be a session's
+
+
+def attempt_values(which: RecordFilter) -> dict[str, str]:
+    """What the fields of an attempt must be, by name, for it to fit; time and people are not among them."""
+    names = ("decision", "reason", "outcome", "review", "model_id")
+    return {name: str(plain(value)) for name in names if (value := getattr(which, name)) is not None}
+
+
+def fits_without_attempt(which: RecordFilter) -> bool:
+    """Whether a check-in that no stored attempt left, as in older databases, fits but for its time and its person."""
+    taken_as = {"decision": Decision.ACCEPTED, "reason": Reason.MATCH, "outcome": Outcome.RECORDED, "review": Review.NONE}
+    return all(taken_as.get(name) == value for name, value in attempt_values(which).items())
 
 
 def settled(attempt: Attempt, outcome: Outcome, check_in: CheckIn | None) -> Attempt:

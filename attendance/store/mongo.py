@@ -23,7 +23,9 @@ from attendance.store.mongo_enrolment import EnrolmentPart
 from attendance.store.mongo_errors import guarded, translated
 from attendance.store.mongo_gallery import GalleryPart, Views
 from attendance.store.mongo_journal import finish_unfinished
+from attendance.store.mongo_kept import KeptPart
 from attendance.store.mongo_legacy import adopt, forget_deleted
+from attendance.store.mongo_pages import PagePart
 from attendance.store.mongo_people import PeoplePart
 from attendance.store.mongo_references import ReferencePart
 from attendance.store.mongo_schema import Rooms, open_rooms, schema_version
@@ -37,7 +39,17 @@ if TYPE_CHECKING:
 _AUDIT_TRIES = 500  # each lost one means that somebody else's entry was stored
 
 
-class MongoStore(PeoplePart, EnrolmentPart, ReferencePart, TemplatePart, GalleryPart, AttemptPart, AttendancePart):
+class MongoStore(
+    PeoplePart,
+    EnrolmentPart,
+    ReferencePart,
+    TemplatePart,
+    GalleryPart,
+    AttemptPart,
+    AttendancePart,
+    PagePart,
+    KeptPart,
+):
     """``store.base.Store`` on MongoDB. Several threads may use one; they share its connections."""
 
     def __init__(self, rooms: Rooms) -> None:

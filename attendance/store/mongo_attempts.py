@@ -1,4 +1,4 @@
-"""Attempts as they are stored and read back."""
+"""Attempts as they are stored, reviewed and read back."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pymongo
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
-from attendance.errors import CorruptRecordError, StoreError
-from attendance.store.codec import attempt_from_dict, storable
+from attendance.errors import ConflictError, CorruptRecordError, StoreError
+from attendance.store.codec import attempt_from_dict, plain, storable
 from attendance.store.mongo_batch import MAX_DOCUMENT
-from attendance.store.mongo_documents import time_range, warn_skipped
+from attendance.store.mongo_documents import review_is, time_range, warn_skipped
 from attendance.store.mongo_errors import guarded
-from attendance.store.mongo_settle import settle
+from attendance.store.mongo_settle import finish_slots, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from attendance.domain.model import Attempt
+    from attendance.domain.model import Attempt, Review
     from attendance.store.base import Settlement
     from attendance.store.mongo_schema import Rooms
 
@@ -59,7 +59,7 @@ class AttemptPart:
         query = time_range("at_utc", since, until)
         direction = ASCENDING if limit is None else DESCENDING
         found = self._rooms.attempts.find(query, {"picture": 0}).sort([("at_utc", direction), ("_id", direction)])
-        readable = _readable(found)
+        readable = readable_attempts(found)
         if limit is None:
             yield from readable
             return
@@ -70,8 +70,32 @@ class AttemptPart:
                 break
         yield from latest
 
+    @guarded
+    def set_review(self, attempt_id: str, review: Review, *, actor: str, at_utc: datetime, expected: Review) -> Attempt:
+        """See ``Store.set_review``."""
+        change = {"review": plain(review), "reviewed_by": plain(actor), "reviewed_at_utc": plain(at_utc)}
 
-def _readable(documents: Any) -> Iterator[Attempt]:
+        def set_if_expected() -> Mapping[str, Any] | None:
+            return self._rooms.attempts.find_one_and_update(
+                {"_id": attempt_id, **review_is(expected)},
+                {"$set": change},
+                projection={"picture": 0},
+                return_document=ReturnDocument.AFTER,
+            )
+
+        if storable(attempt_id):
+            with pymongo.timeout(self._rooms.timeout_s):  # for all its steps together
+                document = set_if_expected()
+                if document is None:
+                    finish_slots(self._rooms)  # it may have been decided, and cut off before it was stored
+                    document = set_if_expected()
+            if document is not None:
+                return attempt_from_dict(document)
+        raise ConflictError("This attempt is not there, or somebody else has reviewed it first.")
+
+
+def readable_attempts(documents: Iterable[Mapping[str, Any]]) -> Iterator[Attempt]:
+    """Those that can be read; the others are left out with a warning."""
     for document in documents:
         try:
             yield attempt_from_dict(document)

@@ -17,7 +17,7 @@ import structlog
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from attendance.domain.model import Reference
+from attendance.domain.model import Reference, Review
 from attendance.domain.names import name_key
 from attendance.errors import CorruptRecordError
 from attendance.store.codec import to_ms
@@ -30,6 +30,7 @@ Document = dict[str, Any]
 USABLE = {"image_bytes": {"$type": ["binData", "string"]}}  # an older app may have written base64
 LEGACY = {"person_id": None}  # absent: the picture of an older app
 WITHOUT_BYTES = {"image_bytes": 0}
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 BELONGING = {"batches": 1, "gone": 1, "legacy_names": 1}
 
 _log = structlog.get_logger(__name__)
@@ -90,6 +91,24 @@ def time_range(field: str, since: datetime | None, until: datetime | None) -> Do
     if until is not None:
         bounds["$lt"] = until
     return {field: bounds} if bounds else {}
+
+
+def dated(field: str, since: datetime | None, until: datetime | None) -> Document:
+    """``time_range`` with both ends, so that it fits only dates that can be read, and an index on the field can answer."""
+    return time_range(field, since or EARLIEST, until or LATEST)
+
+
+def all_but(ids: Sequence[object]) -> Document:
+    """The query for everything that has none of these ids."""
+    return {"_id": {"$nin": list(ids)}} if ids else {}
+
+
+def review_is(review: str) -> Document:
+    """The query for attempts of this review. Those of an older version have none, which is the same as ``none``; asked in
+    this way round, because an index alone cannot tell what is missing from what is null."""
+    if review == Review.NONE:
+        return {"review": {"$nin": [other.value for other in Review if other is not Review.NONE]}}
+    return {"review": review}
 
 
 def picture_bytes(document: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@
 | attendance | the check-ins; ``_id`` is the attempt's id, or what an older app chose |
 | check_in_slots | one document a person: whose turn it is to record a check-in |
 | audit | ``_id`` is the sequence number |
+| kept | what the server remembers; ``_id`` is kind and key |
 | meta | ``schema`` and ``active_model`` |
 """
 
@@ -60,6 +61,7 @@ class Rooms:
     attendance: Collection[Document]
     slots: Collection[Document]
     audit: Collection[Document]
+    kept: Collection[Document]
     meta: Collection[Document]
     timeout_s: float
 
@@ -134,13 +136,20 @@ def _rooms(client: MongoClient[Document], name: str, url: str, timeout_s: float,
         attendance=database["attendance"],
         slots=database["check_in_slots"],
         audit=database["audit"],
+        kept=database["kept"],
         meta=database["meta"],
         timeout_s=timeout_s,
     )
 
 
-# From which version to the next one: what has to be done to the data. The first version has nothing before it.
-MIGRATIONS: dict[int, Callable[[Rooms], None]] = {}
+def _drop_narrow_index(rooms: Rooms) -> None:
+    """Version 2 has a wider one in its place. Nothing else: what a field means that older documents lack is known."""
+    with suppress(OperationFailure):  # another process dropped it first
+        rooms.attempts.drop_index("attend_at_utc__id")
+
+
+# From which version to the next one: what has to be done to the data.
+MIGRATIONS: dict[int, Callable[[Rooms], None]] = {1: _drop_narrow_index}
 
 
 def _check_version(rooms: Rooms) -> None:
@@ -182,9 +191,15 @@ def _make_indexes(rooms: Rooms) -> None:
     _index(rooms.templates, "reference_id")
     _index(rooms.templates, "sha256", sparse=True)
     _index(rooms.templates, "batch", sparse=True)
-    _index(rooms.attempts, "at_utc", "_id")
+    # Pages and counts are answered from these alone, whatever is asked for: an attempt's document may hold a picture.
+    _index(rooms.attempts, "at_utc", "_id", "person_id", "decision", "reason", "outcome", "review", "model_id")
+    _index(rooms.attempts, "person_id", "at_utc", "_id", "outcome", "review")
+    _index(rooms.attempts, "review", "at_utc", "_id", "outcome", "person_id")
     _index(rooms.attendance, "timestamp", "_id")
     _index(rooms.attendance, "person_id", "timestamp")
+    _index(rooms.attendance, "person_id", "matched_identity", "timestamp")  # of older apps
+    _index(rooms.kept, "kind", "key")
+    _index(rooms.kept, "expires_at", sparse=True)  # not one that deletes by itself, which goes by the server's clock
     _index(rooms.slots, "open", partialFilterExpression={"open": True})
 
 

@@ -3,7 +3,7 @@
 A person's document in ``check_in_slots`` is replaced by the winner, on condition that it is still the one that was read, and
 holds the whole attempt. Then the attendance record and the attempt are stored and the slot is closed. Whoever finds a slot
 open finishes it first, so what was once decided is never lost, "already checked in" is never said of a record that is not
-stored, and everything that earlier winners left is in ``attendance`` before somebody else can win.
+stored, and everything that earlier winners left is in ``attendance`` and ``attempts`` before somebody else can win.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from attendance.domain.model import Decision, Outcome, PersonStatus
 from attendance.errors import CorruptRecordError, PersonNotFoundError, StoreUnavailableError
 from attendance.store.base import Settlement
 from attendance.store.codec import (
+    NO_COOLDOWN,
     attempt_from_dict,
     attempt_to_dict,
     check_in_of,
@@ -30,7 +31,7 @@ from attendance.store.codec import (
     storable,
 )
 from attendance.store.mongo_attendance import to_check_in
-from attendance.store.mongo_documents import warn_skipped
+from attendance.store.mongo_documents import all_but, warn_skipped
 from attendance.store.mongo_people import PRESENT
 
 if TYPE_CHECKING:
@@ -117,10 +118,9 @@ def _record(rooms: Rooms, attempt: Attempt, person_id: str, cooldown_s: float, p
         slot = rooms.slots.find_one({"_id": person_id})
         if slot is not None and slot.get("open"):
             _finish(rooms, slot)
-        query = {"person_id": person_id, "timestamp": {"$gt": after, "$lte": until}}
         # A cooldown of 0 repeats nothing, but this very attempt may still have been recorded by another of its requests.
-        recent = rooms.attendance.find_one({"_id": attempt.attempt_id}) or rooms.attendance.find_one(
-            query, sort=[("timestamp", DESCENDING)]
+        recent = rooms.attendance.find_one({"_id": attempt.attempt_id}) or _latest_undoubted(
+            rooms, {"person_id": person_id, "timestamp": {"$gt": after, "$lte": until}}
         )
         if recent is not None and recent["_id"] == attempt.attempt_id:
             return _replay_when_seen(rooms, attempt.attempt_id)
@@ -132,6 +132,18 @@ def _record(rooms: Rooms, attempt: Attempt, person_id: str, cooldown_s: float, p
             return Settlement(Outcome.RECORDED, recorded, check_in, replayed=False)
         _pause()
     raise _busy()
+
+
+def _latest_undoubted(rooms: Rooms, query: Document) -> Document | None:
+    """The latest of these check-ins that begins a cooldown. Its attempt's own document says whether it does, and is there
+    before anybody can doubt it; nothing is copied from it, so nothing can lag behind a review."""
+    doubted: list[object] = []
+    while True:
+        found = rooms.attendance.find_one({**query, **all_but(doubted)}, sort=[("timestamp", DESCENDING)])
+        no_cooldown = {"review": {"$in": [review.value for review in NO_COOLDOWN]}}
+        if found is None or rooms.attempts.find_one({"_id": found["_id"], **no_cooldown}, {"_id": 1}) is None:
+            return found
+        doubted.append(found["_id"])
 
 
 def _take_turn(rooms: Rooms, person_id: str, slot: Mapping[str, Any] | None, mine: Mapping[str, Any]) -> bool:

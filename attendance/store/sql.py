@@ -12,8 +12,10 @@ from attendance.store.sql_attempts import SqlAttempts
 from attendance.store.sql_audit import SqlAudit
 from attendance.store.sql_database import Database
 from attendance.store.sql_gallery import SqlGallery
+from attendance.store.sql_kept import SqlKept
 from attendance.store.sql_migrate import migrate
 from attendance.store.sql_people import SqlPeople
+from attendance.store.sql_records import SqlRecords
 from attendance.store.sql_references import SqlReferences
 
 PREFIX = "sqlite:///"
@@ -25,7 +27,8 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         people, references = SqlPeople(database), SqlReferences(database)
-        gallery, attempts, audit = SqlGallery(database), SqlAttempts(database), SqlAudit(database)
+        gallery, attempts, records = SqlGallery(database), SqlAttempts(database), SqlRecords(database)
+        kept, audit = SqlKept(database), SqlAudit(database)
 
         self.add_person = people.add_person
         self.person = people.person
@@ -52,9 +55,21 @@ class SqlStore:
         self.settle = attempts.settle
         self.attempt = attempts.attempt
         self.attempt_picture = attempts.attempt_picture
-        self.attempts = attempts.attempts
-        self.check_ins = attempts.check_ins
-        self.count_check_ins = attempts.count_check_ins
+        self.set_review = attempts.set_review
+
+        self.attempts = records.attempts
+        self.check_ins = records.check_ins
+        self.count_check_ins = records.count_check_ins
+        self.attempt_page = records.attempt_page
+        self.count_attempts = records.count_attempts
+        self.check_in_page = records.check_in_page
+        self.last_seen = records.last_seen
+
+        self.keep = kept.keep
+        self.kept = kept.kept
+        self.all_kept = kept.all_kept
+        self.forget = kept.forget
+        self.forget_expired = kept.forget_expired
 
         self.append_audit = audit.append_audit
         self.audit = audit.audit

@@ -25,8 +25,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
 )
 
+from attendance.domain.model import Outcome
 from attendance.errors import CorruptRecordError
 from attendance.store.codec import from_ms, ms_since_epoch
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
-HEAD = "0001"  # the newest migration, whose number is also the schema version
+HEAD = "0002"  # the newest migration, whose number is also the schema version
 
 
 class Milliseconds(TypeDecorator[Any]):
@@ -94,6 +96,7 @@ people = Table(
     UniqueConstraint("name_key", name="uq_people_name_key"),
     UniqueConstraint("external_id", name="uq_people_external_id"),
     Index("ix_people_revision", "revision"),
+    Index("ix_people_name", "name"),
 )
 
 # Who is gone, so that a gallery that asks later learns of it; no name, no picture.
@@ -132,6 +135,9 @@ templates = Table(
     Index("ix_templates_reference", "reference_id"),
 )
 
+# What a RecordFilter narrows besides time and people.
+FILTERED = ("outcome", "review", "decision", "reason", "model_id")
+
 # person_id is no foreign key here and in attendance: records outlive the people.
 attempts = Table(
     "attempts",
@@ -160,7 +166,14 @@ attempts = Table(
     Column("site", String),
     Column("day", String),
     Column("check_in_at_utc", Milliseconds),
-    Index("ix_attempts_at", "at_utc", "attempt_id"),
+    Column("review", String, nullable=False, server_default="none"),
+    Column("reviewed_by", Text),
+    Column("reviewed_at_utc", Milliseconds),
+    Column("check_in_id", Integer),  # the attendance record that this attempt made or repeats
+    # Each holds all that a filter asks for, so that counts and the search for a page's ids do not read the wide rows.
+    Index("ix_attempts_filter", "at_utc", "attempt_id", "person_id", *FILTERED),
+    Index("ix_attempts_person", "person_id", "at_utc", "attempt_id", *FILTERED),
+    Index("ix_attempts_check_in", "check_in_id", *FILTERED),
 )
 
 attempt_pictures = Table(
@@ -187,6 +200,22 @@ attendance = Table(
     UniqueConstraint("attempt_id", name="uq_attendance_attempt_id"),
     Index("ix_attendance_time", "timestamp", "id"),
     Index("ix_attendance_person_time", "person_id", "timestamp", "id"),
+    Index("ix_attendance_name", "matched_identity", "person_id", "timestamp", "id"),
+)
+
+# The attempt that left an attendance record: others that repeat it have its id too.
+LEFT_BY = and_(attempts.c.check_in_id == attendance.c.id, attempts.c.outcome == Outcome.RECORDED.value)
+
+# Sessions, paired screens, saved settings; value is JSON text.
+kept = Table(
+    "kept",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("expires_at", Milliseconds),
+    Index("ix_kept_expires", "expires_at"),
 )
 
 audit = Table(

@@ -19,6 +19,7 @@ SENTENCES: list[tuple[type[e.AttendanceError], str | None]] = [
     (e.StoreUnavailableError, "The database is away. Nothing is being recorded; try again in a moment."),
     (e.ConflictError, "Somebody else changed this a moment ago. Look at it again, then repeat."),
     (e.StoreError, "The database can't be used. Run: python -m attendance doctor"),
+    (e.AccountError, None),
     (e.SettingsError, None),
 ]
 

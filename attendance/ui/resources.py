@@ -1,19 +1,17 @@
-"""What all sessions of one server share: the parts, chosen once."""
+"""What all sessions of one server share."""
 
 from __future__ import annotations
 
-import streamlit as st
-import structlog
+from typing import TYPE_CHECKING
 
-from attendance.bootstrap import Application, build
-from attendance.settings import load
+from attendance.api.running import reset, running
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from attendance.bootstrap import Application
 
 
-@st.cache_resource(show_spinner=False)
 def application() -> Application:
-    """Build the parts at the first visit; they live as long as the server.
+    """The parts of this process.
 
     The pages never download anything: that is the work of `make run` and of `python -m attendance models --fetch`, which
     show progress, so that opening a page never waits for a network.
@@ -21,28 +19,18 @@ def application() -> Application:
     Raises:
         AttendanceError: a setting, a model or the store cannot be used.
     """
-    parts = build(load(offline=True))
-    parts.prepare()
-    log.info("app_ready", model=parts.engine.model.model_id)
-    return parts
+    return running().application()
 
 
 def forget_application() -> None:
-    """Let the next visit build the parts anew, since they could not be built."""
-    application.clear()
+    """Let the next visit build everything anew; for tests."""
+    reset()
 
 
 def follow_model_change() -> None:
-    """Build the parts anew where `reembed`, in another process, has let another model decide.
-
-    Only a setting that leaves the choice to the store follows it; where the setting names a model, a difference from the
-    store's is an error that the operator has to mend.
+    """Take over what operators saved, and the model that decides.
 
     Raises:
-        StoreError: the store is away.
+        AttendanceError: it cannot be used.
     """
-    parts = application()
-    active = parts.store.active_model()
-    if parts.settings.embedder == "auto" and active not in {None, parts.model.model_id}:
-        log.info("model_changed", before=parts.model.model_id, now=active)
-        forget_application()
+    running().follow()

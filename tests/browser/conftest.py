@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.real_server import OPERATOR_PASSWORD, App, answers, free_port, serving, set_password, setup_token, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["OPERATOR_PASSWORD", "App", "answers", "free_port", "serving", "set_password", "setup_token", "until"]
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 FFMPEG = shutil.which("ffmpeg")
 ARGUMENTS = [
@@ -29,84 +27,91 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
-
-
-@dataclass
-class App:
-    """A running server."""
-
-    url: str
-    folder: Path
+ALLOWED = "--use-fake-ui-for-media-stream"  # leave it out where the camera is to be refused: it overrides that
 
 
 @pytest.fixture
 def app(tmp_path: Path, model_dir: Path) -> Iterator[App]:
-    """The app as `make run` starts it, on an empty database."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "ATTEND_STORE_URL": f"sqlite:///{tmp_path}/attendance.db",
-        "ATTEND_MODEL_DIR": str(model_dir),
-        "ATTEND_ACCELERATE": "false",
-        "ATTEND_TIMEZONE": "Europe/Stockholm",
-    }
-    log = (tmp_path / "server.log").open("wb")
-    command = ["-m", "streamlit", "run", "attend_app.py", "--server.headless", "true", "--server.address", "127.0.0.1"]
-    server = subprocess.Popen(
-        [sys.executable, *command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=2).close()
-                break
-            except OSError:
-                assert server.poll() is None, (tmp_path / "server.log").read_text()
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.1)
-        yield App(url, tmp_path)
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
+    """The app on an empty database, with the operator's password set and the models loaded."""
+    with serving(tmp_path, model_dir) as running:
+        set_password(running)
+        until(lambda: answers(running, "/readyz"), running, 120)
+        yield running
 
 
 @pytest.fixture(scope="session")
 def webcam(tmp_path_factory: pytest.TempPathFactory, astronaut_jpeg: bytes) -> Path:
     """What the fake webcam plays: the portrait, 640x480."""
-    if FFMPEG is None:
-        pytest.skip("needs ffmpeg, which makes the fake webcam's film")
     folder = tmp_path_factory.mktemp("webcam")
     (folder / "face.jpg").write_bytes(astronaut_jpeg)
+    return film(folder / "face.jpg", folder / "webcam.mjpeg")
+
+
+def film(picture: Path, target: Path) -> Path:
+    """A film of one picture for the fake webcam, 640x480."""
+    if FFMPEG is None:
+        pytest.skip("needs ffmpeg, which makes the fake webcam's film")
     shape = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:(ow-iw)/2:(oh-ih)/2,format=yuvj420p"
-    film = ["-vf", shape, "-t", "2", "-r", "20", "-q:v", "3", "-f", "mjpeg", str(folder / "webcam.mjpeg")]
-    subprocess.run([FFMPEG, "-v", "error", "-loop", "1", "-i", str(folder / "face.jpg"), *film], check=True)
-    return folder / "webcam.mjpeg"
+    how = ["-vf", shape, "-t", "2", "-r", "20", "-q:v", "3", "-f", "mjpeg", str(target)]
+    subprocess.run([FFMPEG, "-y", "-v", "error", "-loop", "1", "-i", str(picture), *how], check=True)
+    return target
+
+
+@contextmanager
+def browser(*arguments: str) -> Iterator[Browser]:
+    """Chromium with further arguments, such as another film for its webcam."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")
 def chromium(webcam: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*ARGUMENTS, f"--use-file-for-fake-video-capture={webcam}"]
-        )
-        yield browser
-        browser.close()
+    with browser(ALLOWED, f"--use-file-for-fake-video-capture={webcam}") as opened:
+        yield opened
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A visitor who is not signed in."""
+    return context.new_page()
+
+
+@pytest.fixture
+def operator(chromium: Browser, app: App) -> Iterator[Page]:
+    """An operator, signed in through the form, in a profile of their own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(60_000)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    sign_in(page, app)
     yield page
     context.close()
+
+
+def sign_in(page: Page, app: App, password: str = OPERATOR_PASSWORD) -> None:
+    """Through the real form, until the office is there."""
+    page.goto(f"{app.url}/in/sign-in")
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_test_id("stApp")).to_be_visible()
+    ready(page)
+
+
+def ready(page: Page) -> None:
+    """Wait until the page's script has run to its end and nothing is a placeholder any more."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=120_000)
+    expect(page.locator("[data-testid=stSkeleton], [data-testid=stAppSkeleton]")).to_have_count(0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pymongo
 import pytest
 
 from attendance.store.connect import connect
@@ -13,11 +16,12 @@ from tests.mongo_server import MongoServer, mongo_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from attendance.store.base import Store
 
-TIMEOUT_S = 2.5
+TIMEOUT_S = 10.0  # a busy machine may take its time; how soon an absent database is told is tested in integration
 ENGINES = ["sqlite", "mongodb", "mongodb-standalone"]
 # Engines that a run must have covered, such as "sqlite,mongodb": where one did not pass a single test, the run fails.
 REQUIRED = [engine for engine in os.environ.get("ATTEND_REQUIRE_ENGINES", "").split(",") if engine]
@@ -85,3 +89,24 @@ def open_store(store_url: str) -> Iterator[Callable[[], Store]]:
 def store(open_store: Callable[[], Store]) -> Store:
     """An empty store."""
     return open_store()
+
+
+@pytest.fixture
+def add_older_record(store_url: str) -> Callable[[str, datetime], None]:
+    """Write an attendance record as an older app did, with a name alone, once the store has been opened."""
+
+    def add(name: str, at: datetime) -> None:
+        if store_url.startswith("sqlite:///"):
+            values = (int(at.timestamp() * 1000), name.lower(), name, 0.42, "check-in")
+            with contextlib.closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as file, file:
+                file.execute(
+                    "INSERT INTO attendance (timestamp, entered_name, matched_identity, distance, kind) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    values,
+                )
+            return
+        document = {"timestamp": at, "entered_name": name.lower(), "matched_identity": name, "distance": 0.42}
+        with pymongo.MongoClient[dict[str, Any]](store_url, tz_aware=True, serverSelectionTimeoutMS=5000) as client:
+            client.get_default_database().attendance.insert_one(document)
+
+    return add

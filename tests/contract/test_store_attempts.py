@@ -241,7 +241,7 @@ def test_check_ins_are_listed_oldest_first_and_by_person(store: Store, ada: Pers
 
 def test_long_lists_are_complete(store: Store, ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than any page that an engine reads at a time (MongoDB's first has 101), many of one and the same moment."""
-    monkeypatch.setattr("attendance.store.sql_attempts._PAGE", 40)
+    monkeypatch.setattr("attendance.store.sql_records._PAGE", 40)
     given = [attempt(ada, after(index // 50)) for index in range(130)]
     for one in given:
         store.settle(one, 0.0)

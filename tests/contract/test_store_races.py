@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from attendance.domain.model import Review
 from attendance.errors import DuplicatePictureError, PersonExistsError, PersonNotFoundError
 from tests.store_children import settle_together
 from tests.store_makers import MODEL, after, attempt, person, reference, references
@@ -51,6 +53,20 @@ def test_eight_threads_in_two_processes_one_winner(store: Store, store_url: str)
         assert {check_in_at for _, _, check_in_at, _ in answers} == {moment}
     assert [one.timestamp for one in store.check_ins()] == moments
     assert len(list(store.attempts())) == ROUNDS * THREADS * PROCESSES
+
+
+def test_eight_threads_after_a_dispute_one_winner(store: Store, store_url: str) -> None:
+    ada = store.add_person(person("Ada"), references(1), MODEL)
+    moments = [after(1000 * number) for number in range(ROUNDS)]
+    for moment in moments:
+        first = store.settle(attempt(ada, moment), COOLDOWN_S).attempt
+        store.set_review(first.attempt_id, Review.DISPUTED, actor="kiosk", at_utc=moment, expected=Review.NONE)
+    later = [moment + timedelta(seconds=5) for moment in moments]
+    rounds = [[attempt(ada, moment) for _ in range(THREADS * PROCESSES)] for moment in later]
+    for answers, moment in zip(race(store_url, rounds), later, strict=True):
+        assert sorted(outcome for _, outcome, _, _ in answers) == ["already"] * 7 + ["recorded"]
+        assert {check_in_at for _, _, check_in_at, _ in answers} == {moment}
+    assert [one.timestamp for one in store.check_ins()] == sorted(moments + later)
 
 
 def test_the_same_attempt_sent_at_the_same_time(store: Store, store_url: str) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import bson
 import pymongo
 import pytest
 from bson import Binary, ObjectId
@@ -18,75 +17,21 @@ from bson.datetime_ms import DatetimeMS
 from attendance.domain.model import Outcome
 from attendance.errors import CorruptRecordError, DuplicatePictureError, PersonExistsError, PersonNotFoundError
 from attendance.store import mongo_gallery
-from attendance.store.mongo import MongoStore
-from tests.mongo_server import MongoServer, mongo_server
+from tests.mongo_server import opened
+from tests.older_app import contents, old_picture, old_record
 from tests.store_makers import MODEL, NOON, OTHER_MODEL, attempt, embedding, person, reference, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pymongo.database import Database
 
 Document = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=["replica set", "standalone"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
-    with mongo_server(tmp_path_factory.mktemp("mongo"), standalone=request.param == "standalone") as running:
-        if running.external and running.standalone:
-            pytest.skip("the server of TEST_MONGODB_URI is of one kind")
-        yield running
-
-
-@pytest.fixture
-def url(server: MongoServer) -> str:
-    return server.fresh_url()
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database[Document]]:
-    """The old database, as its own app sees it."""
-    with pymongo.MongoClient[Document](url, tz_aware=True, datetime_conversion="DATETIME_AUTO") as client:
-        yield client.get_default_database()
-
-
-@contextmanager
-def opened(url: str) -> Iterator[MongoStore]:
-    store = MongoStore.open(url, 5.0)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def old_picture(name: Any, index: int = 0, **fields: Any) -> Document:
-    data = f"picture {index} of {name}".encode()
-    return {
-        "name": name,
-        "image_index": index,
-        "image_bytes": data,
-        "created_at": datetime(2024, 5, 6, 7, 8, 9, 123000, tzinfo=UTC),
-        "size": len(data),
-        **fields,
-    }
-
-
-def old_record(name: str, minutes: int, **fields: Any) -> Document:
-    when = NOON - timedelta(days=400) + timedelta(minutes=minutes)
-    return {"timestamp": when, "entered_name": name.lower(), "matched_identity": name, "distance": 0.42, **fields}
-
-
-def contents(database: Database[Document]) -> dict[str, list[bytes]]:
-    """Every document of the two old collections, byte for byte."""
-    names = ("face_images", "attendance")
-    return {name: sorted(bytes(bson.encode(one)) for one in database[name].find()) for name in names}
-
-
-def test_people_appear_and_can_check_in_and_nothing_is_rewritten(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many([old_picture(name, index) for name in ("Ada", "Bo Li") for index in range(4)])
-    database["attendance"].insert_many([old_record("Ada", 0), old_record("Bo Li", 5), old_record("Ada", 10)])
-    before = contents(database)
-    with opened(url) as store:
+def test_people_appear_and_can_check_in_and_nothing_is_rewritten(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many([old_picture(name, index) for name in ("Ada", "Bo Li") for index in range(4)])
+    mongo_database["attendance"].insert_many([old_record("Ada", 0), old_record("Bo Li", 5), old_record("Ada", 10)])
+    before = contents(mongo_database)
+    with opened(mongo_url) as store:
         ada, bo = store.people()
         assert (ada.name, bo.name, ada.reference_count) == ("Ada", "Bo Li", 4)
         assert ada.created_at == datetime(2024, 5, 6, 7, 8, 9, 123000, tzinfo=UTC)
@@ -112,36 +57,36 @@ def test_people_appear_and_can_check_in_and_nothing_is_rewritten(url: str, datab
         assert len(list(store.check_ins(person_id=ada.person_id))) == 3
         assert [one.attempt_id for one in store.check_ins(limit=2)] == [None, given.attempt_id]
         assert store.count_check_ins() == 4
-    new = database["attendance"].find_one({"_id": given.attempt_id})
+    new = mongo_database["attendance"].find_one({"_id": given.attempt_id})
     assert new is not None
     assert (new["timestamp"], new["entered_name"], new["matched_identity"]) == (NOON, "Ada", "Ada")
-    database["attendance"].delete_one({"_id": given.attempt_id})
-    assert contents(database) == before
+    mongo_database["attendance"].delete_one({"_id": given.attempt_id})
+    assert contents(mongo_database) == before
 
 
-def test_the_same_people_after_every_start_and_in_every_process(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many([old_picture(name) for name in ("Ada", "Bo")])
-    with opened(url) as first, opened(url) as second:
+def test_the_same_people_after_every_start_and_in_every_process(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many([old_picture(name) for name in ("Ada", "Bo")])
+    with opened(mongo_url) as first, opened(mongo_url) as second:
         assert first.people() == second.people()
-        with opened(url) as third:
+        with opened(mongo_url) as third:
             assert third.people() == first.people()
 
 
-def test_two_spellings_of_one_name_are_one_person(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many(
+def test_two_spellings_of_one_name_are_one_person(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many(
         [old_picture("Ada", 0), old_picture("ada ", 1), old_picture("\uff21\uff24\uff21", 2)]
     )
-    database["attendance"].insert_many([old_record("ada ", 0)])
-    with opened(url) as store:
+    mongo_database["attendance"].insert_many([old_record("ada ", 0)])
+    with opened(mongo_url) as store:
         (ada,) = store.people()
         assert ada.reference_count == len(store.references(ada.person_id)) == 3
         assert len(list(store.check_ins(person_id=ada.person_id))) == 1
 
 
-def test_names_are_data_and_nothing_else(url: str, database: Database[Document]) -> None:
+def test_names_are_data_and_nothing_else(mongo_url: str, mongo_database: Database[Document]) -> None:
     names = ["$where", "a.b.c", "../../etc/passwd", "{'$gt': ''}", "Ada\nBo", "\u202eevil", "x" * 5000, ".*", "Zoë"]
-    database["face_images"].insert_many([old_picture(name) for name in names])
-    with opened(url) as store:
+    mongo_database["face_images"].insert_many([old_picture(name) for name in names])
+    with opened(mongo_url) as store:
         assert {one.name for one in store.people()} == set(names)
         assert [one.name for one in store.people(search=".*")] == [".*"]
         for name in names:
@@ -151,7 +96,7 @@ def test_names_are_data_and_nothing_else(url: str, database: Database[Document])
         assert store.count_references() == len(names) - 1
 
 
-def test_odd_documents_hide_nobody(url: str, database: Database[Document]) -> None:
+def test_odd_documents_hide_nobody(mongo_url: str, mongo_database: Database[Document]) -> None:
     good = old_picture("Ada", 0)
     odd: list[Document] = [
         old_picture("Ada", 1, image_bytes=base64.b64encode(b"a picture as text").decode()),
@@ -176,11 +121,11 @@ def test_odd_documents_hide_nobody(url: str, database: Database[Document]) -> No
     # A server that checks dates refuses some of these; each alone, so that the rest is there.
     for document in [good, *odd]:
         try:
-            database["face_images"].insert_one(document)
+            mongo_database["face_images"].insert_one(document)
         except pymongo.errors.PyMongoError:
             assert isinstance(document.get("created_at"), DatetimeMS)
-    before = contents(database)
-    with opened(url) as store:
+    before = contents(mongo_database)
+    with opened(mongo_url) as store:
         assert [one.name for one in store.people()] == ["Ada", "Bytes", "Compound", "Number", "Text"]
         known = store.references(store.find_person("Ada").person_id)
         assert store.find_person("Ada").reference_count == len(known) in {6, 7}
@@ -202,18 +147,18 @@ def test_odd_documents_hide_nobody(url: str, database: Database[Document]) -> No
         assert store.references_without_template(MODEL) == []
         coverage = store.template_coverage()
         assert [(one.references, one.templates, one.failed) for one in coverage] == [(len(todo) + 2, len(todo), 0)]
-    assert contents(database) == before
+    assert contents(mongo_database) == before
 
 
-def test_pages_of_references_of_every_kind_of_id(url: str, database: Database[Document]) -> None:
+def test_pages_of_references_of_every_kind_of_id(mongo_url: str, mongo_database: Database[Document]) -> None:
     ids = (
         [ObjectId() for _ in range(20)]
         + [f"own-{n}" for n in range(5)]
         + list(range(5))
         + [uuid.uuid4().hex for _ in range(5)]
     )
-    database["face_images"].insert_many([old_picture(f"Person {n % 7}", n, _id=key) for n, key in enumerate(ids)])
-    with opened(url) as store:
+    mongo_database["face_images"].insert_many([old_picture(f"Person {n % 7}", n, _id=key) for n, key in enumerate(ids)])
+    with opened(mongo_url) as store:
         store.add_person(person("Ours"), references(5), OTHER_MODEL)
         found: list[str] = []
         while page := store.references_without_template(MODEL, limit=4, after=found[-1] if found else None):
@@ -224,54 +169,24 @@ def test_pages_of_references_of_every_kind_of_id(url: str, database: Database[Do
         assert len(store.references_without_template(MODEL, never_tried=True)) == 35
 
 
-def test_odd_attendance_hides_nothing(url: str, database: Database[Document]) -> None:
-    records: list[Document] = [
-        old_record("Ada", 0),
-        old_record("Ada", 1, timestamp="2025-01-26T12:30:00"),
-        old_record("Ada", 2, timestamp="2025-01-26T13:00:00+01:00"),
-        old_record("Ada", 3, timestamp="yesterday"),
-        old_record("Ada", 4, timestamp=None),
-        old_record("Ada", 5, distance="0.5", entered_name=None),
-        old_record("Ada", 6, distance=None),
-        {"timestamp": NOON - timedelta(days=300)},
-        {},
-    ]
-    database["attendance"].insert_many(records)
-    before = contents(database)
-    with opened(url) as store:
-        found = list(store.check_ins())
-        assert [one.timestamp for one in found] == sorted(one.timestamp for one in found)
-        assert len(found) == 6
-        assert datetime(2025, 1, 26, 12, 0, tzinfo=UTC) in {one.timestamp for one in found}
-        assert found[-1].matched_identity == ""
-        since = datetime(2025, 1, 26, 12, 15, tzinfo=UTC)
-        assert [one.timestamp for one in store.check_ins(since=since, until=since + timedelta(hours=1))] == [
-            datetime(2025, 1, 26, 12, 30, tzinfo=UTC)
-        ]
-        assert list(store.check_ins(limit=3)) == found[-3:]
-        assert all(one.person_id is None for one in found)
-        assert [one.distance for one in found].count(None) == 2
-    assert contents(database) == before
-
-
-def test_a_renamed_person_keeps_old_pictures_and_records(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many([old_picture("Ada", index) for index in range(2)])
-    database["attendance"].insert_one(old_record("Ada", 0))
-    before = contents(database)
-    with opened(url) as store:
+def test_a_renamed_person_keeps_old_pictures_and_records(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many([old_picture("Ada", index) for index in range(2)])
+    mongo_database["attendance"].insert_one(old_record("Ada", 0))
+    before = contents(mongo_database)
+    with opened(mongo_url) as store:
         ada = store.find_person("Ada")
         renamed = store.update_person(ada.person_id, name="Ada Lovelace")
         assert (renamed.person_id, renamed.reference_count) == (ada.person_id, 2)
         (record,) = store.check_ins(person_id=ada.person_id)
         assert (record.matched_identity, record.person_id) == ("Ada", ada.person_id)
-    with opened(url) as store:
+    with opened(mongo_url) as store:
         assert [one.name for one in store.people()] == ["Ada Lovelace"]
-    assert contents(database) == before
+    assert contents(mongo_database) == before
 
 
-def test_more_pictures_by_us_carry_the_old_fields_too(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many([old_picture("Ada", index) for index in range(3)])
-    with opened(url) as store:
+def test_more_pictures_by_us_carry_the_old_fields_too(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many([old_picture("Ada", index) for index in range(3)])
+    with opened(mongo_url) as store:
         ada = store.find_person("Ada")
         new = reference("a new picture")
         (added,) = store.add_references(ada.person_id, [new], MODEL)
@@ -280,17 +195,17 @@ def test_more_pictures_by_us_carry_the_old_fields_too(url: str, database: Databa
         assert store.person(ada.person_id).reference_count == 4
         with pytest.raises(PersonExistsError):
             store.add_person(person("ada"), references(1), MODEL)
-    document = database["face_images"].find_one({"_id": added.reference_id})
+    document = mongo_database["face_images"].find_one({"_id": added.reference_id})
     assert document is not None
     assert {"name", "image_index", "image_bytes", "created_at", "size"} <= document.keys()
     assert (document["name"], document["image_bytes"], document["size"]) == ("Ada", new.picture, len(new.picture))
 
 
-def test_the_digest_of_an_old_picture_is_known_once_it_was_tried(url: str, database: Database[Document]) -> None:
+def test_the_digest_of_an_old_picture_is_known_once_it_was_tried(mongo_url: str, mongo_database: Database[Document]) -> None:
     document = old_picture("Ada")
-    database["face_images"].insert_one(document)
+    mongo_database["face_images"].insert_one(document)
     digest = hashlib.sha256(document["image_bytes"]).hexdigest()
-    with opened(url) as store:
+    with opened(mongo_url) as store:
         ada = store.find_person("Ada")
         store.put_templates(MODEL, {str(document["_id"]): "no face"})
         assert store.active_model() is None  # nothing that could decide
@@ -301,10 +216,10 @@ def test_the_digest_of_an_old_picture_is_known_once_it_was_tried(url: str, datab
         assert store.template_coverage()[0].failed == 1
 
 
-def test_removing_takes_old_pictures_along_and_the_records_stay(url: str, database: Database[Document]) -> None:
-    database["face_images"].insert_many([old_picture(name, index) for name in ("Ada", "Bo") for index in range(2)])
-    database["attendance"].insert_one(old_record("Ada", 0))
-    with opened(url) as store:
+def test_removing_takes_old_pictures_along_and_the_records_stay(mongo_url: str, mongo_database: Database[Document]) -> None:
+    mongo_database["face_images"].insert_many([old_picture(name, index) for name in ("Ada", "Bo") for index in range(2)])
+    mongo_database["attendance"].insert_one(old_record("Ada", 0))
+    with opened(mongo_url) as store:
         ada = store.find_person("Ada")
         everything = store.references_without_template(MODEL)
         store.put_templates(MODEL, {one.reference_id: embedding() for one in everything})
@@ -318,29 +233,29 @@ def test_removing_takes_old_pictures_along_and_the_records_stay(url: str, databa
         assert store.gallery_changes(MODEL, cursor).removed == (ada.person_id,)
         assert [one.name for one in store.people()] == ["Bo"]
         assert [one.matched_identity for one in store.check_ins()] == ["Ada"]
-    assert {one["name"] for one in database["face_images"].find()} == {"Bo"}
-    with opened(url) as store:  # nobody comes back at the next start
+    assert {one["name"] for one in mongo_database["face_images"].find()} == {"Bo"}
+    with opened(mongo_url) as store:  # nobody comes back at the next start
         assert [one.name for one in store.people()] == ["Bo"]
-        database["face_images"].insert_one(old_picture("Ada"))  # but the older app may enrol the name anew
-    with opened(url) as store:
+        mongo_database["face_images"].insert_one(old_picture("Ada"))  # but the older app may enrol the name anew
+    with opened(mongo_url) as store:
         assert store.find_person("Ada").person_id != ada.person_id
 
 
 def test_an_old_app_that_writes_and_deletes_while_we_run(
-    url: str, database: Database[Document], monkeypatch: pytest.MonkeyPatch
+    mongo_url: str, mongo_database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database["face_images"].insert_many([old_picture("Ada", index) for index in range(2)])
-    with opened(url) as store:
+    mongo_database["face_images"].insert_many([old_picture("Ada", index) for index in range(2)])
+    with opened(mongo_url) as store:
         todo = store.references_without_template(MODEL)
         store.put_templates(MODEL, {one.reference_id: embedding() for one in todo})
         cursor = store.gallery_changes(MODEL).cursor
         monkeypatch.setattr(mongo_gallery, "COMPARE_S", 0.0)  # look now rather than in a minute
-        database["face_images"].insert_one(old_picture("Bo"))
+        mongo_database["face_images"].insert_one(old_picture("Bo"))
         changes = store.gallery_changes(MODEL, cursor)
         assert [one.name for one in changes.changed] == ["Bo"]
         (new,) = store.references_without_template(MODEL, never_tried=True)
         store.put_templates(MODEL, {new.reference_id: embedding(1)})
-        database["face_images"].delete_one({"_id": ObjectId(todo[0].reference_id)})
+        mongo_database["face_images"].delete_one({"_id": ObjectId(todo[0].reference_id)})
         changes = store.gallery_changes(MODEL, changes.cursor)
         assert {one.name: one.reference_ids for one in changes.changed} == {
             "Ada": (todo[1].reference_id,),

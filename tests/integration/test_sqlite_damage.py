@@ -10,42 +10,16 @@ import numpy as np
 import pytest
 
 from attendance.domain.audit import first_broken
+from attendance.domain.model import RecordFilter, Review
 from attendance.errors import AttendanceError, CorruptRecordError, PersonNotFoundError, StoreError
 from attendance.store.connect import connect
-from tests.store_makers import MODEL, NOON, after, attempt, person, reference, references
+from tests.store_makers import MODEL, NOON, PICTURE, after, attempt, person, reference, references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from attendance.store.base import Store
-
-TIMEOUT_S = 0.5
-PICTURE = bytes(range(256)) * 256  # 64 KB
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "attendance.db"
-
-
-@pytest.fixture
-def open_path() -> Iterator[Callable[[Path], Store]]:
-    """Open a file as a store; all are closed at the end."""
-    opened: list[Store] = []
-
-    def open_(path: Path) -> Store:
-        opened.append(connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S))
-        return opened[-1]
-
-    yield open_
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(path: Path, open_path: Callable[[Path], Store]) -> Store:
-    return open_path(path)
 
 
 @pytest.mark.parametrize("content", [b"\x00" * 4096, b"SQLite format 3\x00", b"name,time\nAda,12:00\n" * 500])
@@ -80,9 +54,18 @@ def walk(store: Store) -> None:
     for attempted in store.attempts():
         store.attempt_picture(attempted.attempt_id)
     list(store.check_ins())
+    which = RecordFilter(review=Review.NONE, person_ids=frozenset(one.person_id for one in store.people()))
+    for found in (store.attempt_page(which, limit=9), store.check_in_page(which, limit=9), store.all_kept("session")):
+        assert len(found) <= 12
+    store.count_attempts(which)
+    store.count_check_ins(which)
+    store.last_seen(which.person_ids or ())
     first_broken(store.audit())
     ada = store.add_person(person("New"), references(1), MODEL)
-    store.settle(attempt(ada), 60.0, PICTURE)
+    settled = store.settle(attempt(ada), 60.0, PICTURE).attempt
+    store.set_review(settled.attempt_id, Review.VOID, actor="a", at_utc=NOON, expected=Review.NONE)
+    store.keep("session", "new", {"n": 1})
+    store.forget_expired(NOON)
     store.update_person(ada.person_id, name="Newer")
     store.append_audit("a", "b", {}, NOON)
     store.remove_person(ada.person_id)
@@ -92,10 +75,11 @@ def walk(store: Store) -> None:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a database with a little of everything in it."""
     path = tmp_path_factory.mktemp("filled") / "attendance.db"
-    store = connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S)
+    store = connect(f"sqlite:///{path}", timeout_s=1)
     for number in range(12):
         one = store.add_person(person(f"Person {number}", external_id=str(number)), references(2), MODEL)
         store.settle(attempt(one, after(number)), 60.0, PICTURE[:5000])
+        store.keep("session", str(number), {"n": number}, expires_at=after(number * 10**9))
         store.append_audit("a", "enrol", {"number": number}, NOON)
     store.close()
     return path.read_bytes()

@@ -16,41 +16,13 @@ import pytest
 
 from attendance.domain.model import Outcome
 from attendance.errors import StoreUnavailableError
-from attendance.store.connect import connect
 from tests.store_children import fill_until_refused
-from tests.store_makers import MODEL, attempt, person, reference, references
+from tests.store_makers import MODEL, PICTURE, attempt, person, reference, references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from attendance.store.base import Store
-
-TIMEOUT_S = 0.5  # short, so that the tests are; the shipped one is in attendance/settings.py
-PICTURE = bytes(range(256)) * 256  # 64 KB
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "attendance.db"
-
-
-@pytest.fixture
-def open_path() -> Iterator[Callable[[Path], Store]]:
-    """Open a file as a store; all are closed at the end."""
-    opened: list[Store] = []
-
-    def open_(path: Path) -> Store:
-        opened.append(connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S))
-        return opened[-1]
-
-    yield open_
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(path: Path, open_path: Callable[[Path], Store]) -> Store:
-    return open_path(path)
 
 
 def mount(folder: Path, *options: str) -> None:
@@ -221,9 +193,9 @@ def test_deleted_during_a_write(path: Path, store: Store, monkeypatch: pytest.Mo
     """The file goes between the first look at it and the commit: SQLite would acknowledge what is lost."""
     ada = store.add_person(person(), references(1), MODEL)
 
-    def decide(*_: object) -> tuple[Outcome, None]:
+    def decide(*_: object) -> tuple[Outcome, None, None]:
         path.unlink()
-        return Outcome.NONE, None
+        return Outcome.NONE, None, None
 
     monkeypatch.setattr("attendance.store.sql_attempts._decide", decide)
     with pytest.raises(StoreUnavailableError) as caught:

@@ -12,8 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from attendance.domain.model import AuditEntry, CheckIn, Outcome, PersonStatus
-from attendance.errors import CorruptRecordError
+from attendance.domain.model import (
+    AuditEntry,
+    CheckIn,
+    Decision,
+    Kept,
+    Outcome,
+    PersonStatus,
+    Reason,
+    RecordFilter,
+    Review,
+)
+from attendance.errors import CorruptRecordError, StoreError
 from attendance.store import codec
 from tests.store_makers import NOON, attempt, person
 
@@ -83,6 +93,60 @@ def test_records_come_back() -> None:
     assert done == replace(accepted, outcome=Outcome.RECORDED, check_in_at_utc=NOON)
 
 
+def test_reviews_come_back_and_an_older_attempt_has_none() -> None:
+    reviewed = replace(attempt(person()), review=Review.VOID, reviewed_by="office", reviewed_at_utc=NOON)
+    data = codec.attempt_to_dict(reviewed)
+    assert data["review"] == "void"
+    assert codec.attempt_from_dict(data) == reviewed
+    older = {name: value for name, value in data.items() if not name.startswith("review")}
+    plain = replace(reviewed, review=Review.NONE, reviewed_by=None, reviewed_at_utc=None)
+    assert codec.attempt_from_dict(older) == codec.attempt_from_dict({**older, "review": None}) == plain
+
+
+def test_kept_entries_come_back() -> None:
+    kept = Kept("session", "abc", {"n": [1, None, "é"], "a.$b": {"": 2**70}}, 3, NOON)
+    data = codec.kept_to_dict(kept)
+    assert data["value"] == '{"n":[1,null,"é"],"a.$b":{"":1180591620717411303424}}'
+    assert codec.kept_from_dict({**data, "_id": "x"}) == kept
+
+
+def test_a_kept_entry_that_is_too_large_says_so() -> None:
+    with pytest.raises(StoreError, match=r"\(session\) takes 70,008 bytes; an entry may take 65,536"):
+        codec.kept_to_dict(Kept("session", "secret", {"a": "x" * 70_000}, 1))
+
+
+@pytest.mark.parametrize("damage", [{"value": "{"}, {"value": "[]"}, {"value": None}, {"version": "1"}, {"expires_at": 5}])
+def test_damaged_kept_entries(damage: dict[str, Any]) -> None:
+    data = codec.kept_to_dict(Kept("session", "secret", {}, 1))
+    with pytest.raises(CorruptRecordError) as caught:
+        codec.kept_from_dict({**data, **damage})
+    assert caught.value.record == "kept/session"
+    assert "secret" not in str(caught.value)
+
+
+def test_what_a_filter_asks_of_an_attempt() -> None:
+    assert codec.attempt_values(RecordFilter(since=NOON, person_ids=frozenset("a"))) == {}
+    which = RecordFilter(decision=Decision.REJECTED, review=Review.NONE, model_id="m")
+    assert codec.attempt_values(which) == {"decision": "rejected", "review": "none", "model_id": "m"}
+
+
+@pytest.mark.parametrize(
+    ("which", "fits"),
+    [
+        (RecordFilter(), True),
+        (RecordFilter(since=NOON, person_ids=frozenset()), True),
+        (RecordFilter(decision=Decision.ACCEPTED, reason=Reason.MATCH, outcome=Outcome.RECORDED), True),
+        (RecordFilter(review=Review.NONE), True),
+        (RecordFilter(review=Review.DISPUTED), False),
+        (RecordFilter(decision=Decision.REJECTED), False),
+        (RecordFilter(outcome=Outcome.ALREADY), False),
+        (RecordFilter(model_id="m"), False),
+    ],
+)
+def test_check_ins_of_older_databases(which: RecordFilter, fits: bool) -> None:
+    assert codec.fits_without_attempt(which) is fits
+
+
 def test_records_of_an_older_database_and_of_a_newer_one() -> None:
     old = {"timestamp": datetime(2024, 1, 2, 3, 4, 5, 678901), "entered_name": "ada", "matched_identity": "Ada"}  # noqa: DTZ001 - as an older app left it
     record = codec.check_in_from_dict({**old, "distance": 0.5, "_id": 1})
@@ -93,7 +157,15 @@ def test_records_of_an_older_database_and_of_a_newer_one() -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [{"decision": "perhaps"}, {"at_utc": 5}, {"at_utc": None}, {"threshold": "x"}, {"threshold": None}, {"faces": 5}],
+    [
+        {"decision": "perhaps"},
+        {"at_utc": 5},
+        {"at_utc": None},
+        {"threshold": "x"},
+        {"threshold": None},
+        {"faces": 5},
+        {"review": "maybe"},
+    ],
 )
 def test_damaged_attempts(damage: dict[str, Any]) -> None:
     data = {**codec.attempt_to_dict(attempt(None, attempt_id="one")), **damage}
@@ -103,7 +175,13 @@ def test_damaged_attempts(damage: dict[str, Any]) -> None:
 
 
 def test_damaged_others() -> None:
-    for read in (codec.attempt_from_dict, codec.person_from_dict, codec.check_in_from_dict, codec.audit_from_dict):
+    for read in (
+        codec.attempt_from_dict,
+        codec.person_from_dict,
+        codec.check_in_from_dict,
+        codec.audit_from_dict,
+        codec.kept_from_dict,
+    ):
         with pytest.raises(CorruptRecordError):
             read({})
     with pytest.raises(CorruptRecordError):

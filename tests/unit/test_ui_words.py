@@ -41,5 +41,7 @@ def test_a_store_that_is_away_never_shows_the_drivers_words() -> None:
 @given(st.text(min_size=1))
 def test_plain_text_keeps_every_letter_and_escapes_every_mark(text: str) -> None:
     escaped = plain(text)
-    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped) == " ".join(text.split())
+    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped)
+    # But for the joiner without width that keeps Streamlit from making a link of an address.
+    assert shown.replace("\u2060", "") == " ".join(text.split()).replace("\u2060", "")
     assert not re.search(r"(?<!\\)(?:\\\\)*[*_`\[\]<>$:~]", escaped)

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from attendance.domain.model import Attempt, Decision, Mode, Outcome, Reason
+from attendance.domain.model import Attempt, Decision, Mode, Outcome, Reason, Review
+from attendance.services import live_words
+from attendance.services.live_words import Screen, hint_for, result_for
 from attendance.services.words import REFUSALS, printable, words_for
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -86,3 +88,72 @@ def test_text_that_could_steer_a_terminal_is_made_visible() -> None:
     assert printable("  Anna   Maria ") == "Anna Maria"
     assert printable("me\u0301lanie") == "mélanie"
     assert len(printable("x" * 100_000)) == 200
+
+
+# The kiosk's screen ---------------------------------------------------------------------------------------------------
+
+SCREENS = [value for value in vars(live_words).values() if isinstance(value, Screen)]
+ABOUT_THE_PICTURE = [
+    reason
+    for reason in Reason
+    if reason
+    not in {
+        Reason.MATCH,
+        Reason.NO_MATCH,
+        Reason.AMBIGUOUS,
+        Reason.NOBODY_ENROLLED,
+        Reason.NOT_ENROLLED,
+        Reason.INACTIVE,
+        Reason.NO_TEMPLATE,
+    }
+]
+
+
+def results() -> list[Screen]:
+    """Every result that a stored attempt can be."""
+    rejected = replace(ACCEPTED, decision=Decision.REJECTED, outcome=Outcome.NONE, person_id=None)
+    misses = [replace(rejected, reason=r, mode=m) for r in Reason if r is not Reason.MATCH for m in Mode]
+    hits = [replace(ACCEPTED, outcome=o, review=r) for o in Outcome for r in Review]
+    return [result_for(one, STOCKHOLM) for one in (*misses, *hits)]
+
+
+def test_a_check_in_on_the_screen() -> None:
+    screen = result_for(ACCEPTED, STOCKHOLM)
+    assert (screen.state, screen.tone, screen.icon) == ("checked-in", "good", "tick")
+    assert (screen.headline, screen.fact) == ("Maria Lindqvist", ("Checked in at", "09:02:11"))
+    first = datetime(2026, 3, 2, 7, 57, 40, tzinfo=UTC)
+    again = result_for(replace(ACCEPTED, outcome=Outcome.ALREADY, check_in_at_utc=first), STOCKHOLM)
+    assert (again.tone, again.fact) == ("same", ("Already checked in at", "08:57:40"))
+
+
+def test_green_is_a_stored_check_in_and_nothing_else() -> None:
+    assert {screen.state for screen in (*SCREENS, *results()) if screen.tone == "good"} == {"checked-in"}
+    for screen in (*SCREENS, *results()):
+        said = f"{screen.headline} {screen.fact} {screen.help}"
+        assert ("Checked in at" in said) == (screen.state == "checked-in")
+
+
+@pytest.mark.parametrize("reason", ABOUT_THE_PICTURE)
+def test_every_fault_of_a_frame_is_a_hint(reason: Reason) -> None:
+    assert hint_for(reason).tone == "quiet"
+
+
+def test_every_screen_speaks_kindly() -> None:
+    for screen in (*SCREENS, *results(), *map(hint_for, ABOUT_THE_PICTURE)):
+        assert screen.headline
+        assert screen.help.endswith(".")
+        assert not {"!", "error", "failed", "invalid"} & set(
+            f"{screen.headline} {screen.help}".lower().replace("!", " ! ").split()
+        )
+
+
+def test_who_is_not_the_claimed_one_hears_the_same_whoever_is_registered() -> None:
+    rejected = replace(ACCEPTED, decision=Decision.REJECTED, mode=Mode.VERIFICATION, outcome=Outcome.NONE)
+    assert len({result_for(replace(rejected, reason=reason)) for reason in Reason if reason is not Reason.MATCH}) == 1
+
+
+@pytest.mark.parametrize("review", [Review.DISPUTED, Review.VOID])
+def test_a_disputed_record_names_nobody(review: Review) -> None:
+    screen = result_for(replace(ACCEPTED, review=review))
+    assert screen.state == "disputed"
+    assert "Maria" not in f"{screen.headline} {screen.help} {screen.fact}"

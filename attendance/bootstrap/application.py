@@ -1,89 +1,53 @@
-"""The only place that chooses the parts. Each is made when it is first asked for, so that a command pays only for what it
-uses: who lists people loads no model.
-"""
+"""The parts of one running program: those that need the store alone, and those that recognise."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 import structlog
 
-from attendance import logs
+from attendance.bootstrap.office import Office
+from attendance.bootstrap.parts import Part, nobody
 from attendance.domain.model import RecognitionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from attendance.bootstrap.parts import Progress
     from attendance.domain.model import Box, ModelInfo
     from attendance.faces.base import Detector, Embedder, FaceEngine
     from attendance.faces.catalogue import Catalogue
     from attendance.faces.quality import Gate
     from attendance.services.checkin import CheckInService
+    from attendance.services.choices import Value
     from attendance.services.enrol import EnrolService
-    from attendance.services.people import PeopleService
+    from attendance.services.live import LiveService
     from attendance.services.reembed import ReembedService
     from attendance.services.roster import Roster
     from attendance.settings import Settings
-    from attendance.store.base import Store
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-
-class Progress(Protocol):
-    """Told how far a long step has come."""
-
-    def __call__(self, step: str, done: int, total: int | None, /) -> None:
-        """``done`` of ``total`` (None: not known) of the step that people know by this name."""
+LIVE_FACE_PX = 60.0  # at 640x480 a face a little over a metre away: whoever passes by farther off is not checked in
+LIVE_MAX_PIXELS = 4_000_000  # of a frame; cameras are asked for 640x480 and none gives more than 1920x1080
 
 
-class _Part(Generic[T]):
-    """An attribute that is made once, by the first thread that asks; the others wait for it."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self.__doc__ = make.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, application: Application, owner: type) -> T:
-        made = application.made
-        if self._name not in made:
-            with application.lock:
-                if self._name not in made:
-                    made[self._name] = self._make(application)
-        part: T = made[self._name]
-        return part
-
-
-class Application:
-    """The parts of one running program.
+class Application(Office):
+    """The office's parts and the recognition's.
 
     Args:
-        settings: read once, by the door.
+        settings, saved: as ``Office`` takes them.
         progress: told of downloads and of pictures that are made ready; None: nobody is.
     """
 
-    def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
-        self.settings = settings
-        self.made: dict[str, Any] = {}
-        self.lock = threading.RLock()
-        self._progress: Progress = progress or _nobody
+    def __init__(self, settings: Settings, *, progress: Progress | None = None, saved: bool = True) -> None:
+        super().__init__(settings, saved=saved)
+        self._progress: Progress = progress or nobody
 
-    @_Part
-    def store(self) -> Store:
-        """People and records."""
-        from attendance.store.connect import connect
-
-        return connect(self.settings.store_url.get_secret_value(), timeout_s=self.settings.store_timeout_s)
-
-    @_Part
+    @Part
     def catalogue(self) -> Catalogue:
         """The models that are here."""
         from attendance.faces.catalogue import Catalogue
@@ -95,32 +59,32 @@ class Application:
             offline=settings.offline,
             threads=settings.threads,
             runtime=settings.runtime,
-            thresholds=settings.params.thresholds.model_dump(),
+            thresholds=self.params.thresholds.model_dump(),
         )
 
-    @_Part
+    @Part
     def family(self) -> str:
         """``facenet`` or ``dlib``; choosing may download FaceNet's weights, and takes 3 s at most without a network."""
         return self.catalogue.choose_family(self.settings.embedder, self.store.active_model(), progress=self.downloading)
 
-    @_Part
+    @Part
     def detector(self) -> Detector:
         """Finds faces."""
         return self.catalogue.detector(accelerate=self.settings.accelerate)
 
-    @_Part
+    @Part
     def embedder(self) -> Embedder:
         """Makes the embeddings."""
         return self.catalogue.embedder(self.family, self.options, progress=self.downloading)
 
-    @_Part
+    @Part
     def engine(self) -> FaceEngine:
         """From a picture to an embedding, if the picture is good enough."""
         from attendance.faces.quality import Gate
 
         return self._engine(Gate())
 
-    def _engine(self, gate: Gate) -> FaceEngine:
+    def _engine(self, gate: Gate, max_pixels: int | None = None) -> FaceEngine:
         from attendance.faces.engine import Engine
 
         limits = self.settings
@@ -130,10 +94,10 @@ class Application:
             self.options,
             gate,
             max_bytes=limits.max_image_bytes,
-            max_pixels=limits.max_image_pixels,
+            max_pixels=max_pixels or limits.max_image_pixels,
         )
 
-    @_Part
+    @Part
     def roster(self) -> Roster:
         """Who is compared."""
         from attendance.faces.gallery import MatrixGallery
@@ -141,38 +105,42 @@ class Application:
 
         return Roster(self.store, MatrixGallery, self.model)
 
-    @_Part
+    @Part
     def enrol(self) -> EnrolService:
         """Enrols people."""
         from attendance.services.enrol import EnrolService
         from attendance.services.resemblance import EnrolPolicy
 
-        policy = self.settings.params.policy
+        policy = self.params.policy
         numbers = EnrolPolicy(look_alike_ratio=policy.look_alike_ratio, ambiguity_ratio=policy.ambiguity_ratio)
         return EnrolService(self.store, self.engine, self.roster, numbers)
 
-    @_Part
+    @Part
     def checkin(self) -> CheckInService:
         """Recognises and records."""
         from attendance.services.checkin import CheckInPolicy, CheckInService
 
         policy = CheckInPolicy(
-            cooldown_s=self.settings.params.policy.cooldown_s,
-            ambiguity_ratio=self.settings.params.policy.ambiguity_ratio,
+            cooldown_s=self.params.policy.cooldown_s,
+            ambiguity_ratio=self.params.policy.ambiguity_ratio,
             site=self.settings.site,
             zone=self.zone,
             keep_attempt_pictures=self.settings.keep_attempt_pictures,
         )
         return CheckInService(self.store, self.engine, self.roster, policy)
 
-    @_Part
-    def people(self) -> PeopleService:
-        """Lists and changes people; needs no model."""
-        from attendance.services.people import PeopleService
+    @Part
+    def live(self) -> LiveService:
+        """Recognises and records from a running camera."""
+        from attendance.faces.quality import Gate, Limits
+        from attendance.services.live import LivePolicy, LiveService
 
-        return PeopleService(self.store, cast("Roster", _RosterIfMade(self)))
+        chosen = self.params.policy
+        policy = LivePolicy(chosen.agreeing_frames, chosen.kiosk_mode, self.zone, self.settings.keep_attempt_pictures)
+        engine = self._engine(Gate(Limits(min_size_px=LIVE_FACE_PX)), max_pixels=LIVE_MAX_PIXELS)
+        return LiveService(self.checkin.with_engine(engine), engine.model, policy)
 
-    @_Part
+    @Part
     def reembed(self) -> ReembedService:
         """Makes templates from stored pictures."""
         from attendance.faces.quality import STORED, Gate
@@ -181,14 +149,9 @@ class Application:
         return ReembedService(self.store, self._engine(Gate(STORED)))
 
     @property
-    def zone(self) -> ZoneInfo | None:
-        """The site's time zone; None is the machine's own."""
-        return ZoneInfo(self.settings.timezone) if self.settings.timezone else None
-
-    @property
     def options(self) -> RecognitionOptions:
         """The experiment's options, as the engine takes them."""
-        return RecognitionOptions(**self.settings.params.recognition.model_dump())
+        return RecognitionOptions(**self.params.recognition.model_dump())
 
     @property
     def model(self) -> ModelInfo:
@@ -223,12 +186,23 @@ class Application:
         Raises:
             ModelError, StoreError: it cannot be used now.
         """
+        self.choices.finish_switch()
         _ = self.engine
         if not self.store.references_without_template(self.model.model_id, limit=1):
             return  # as nearly always; one cheap question
         made = self.reembed.prepare_new(lambda done, total, _: self._progress("Preparing pictures", done, total))
         log.info("pictures_prepared", done=made.done, failed=len(made.failed))
         self.roster.expire()
+
+    def prepare_files(self) -> None:
+        """Load the models and so make their files, without the store: whoever needs them next finds them. For an
+        application without saved settings.
+
+        Raises:
+            ModelError: they cannot be used.
+        """
+        self.made["family"] = self.catalogue.choose_family(self.settings.embedder, None, progress=self.downloading)
+        _ = self.engine
 
     def warm(self) -> None:
         """Wait for the compiled detector, so that the next start finds it in the cache: some seconds the first time."""
@@ -248,34 +222,20 @@ class Application:
         limits = self.settings
         return preview(picture, box, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels)
 
-    def close(self) -> None:
-        """Give back what is held. Nothing is asked of this application afterwards; closing twice does nothing."""
-        with self.lock:
-            store = self.made.pop("store", None)
-            self.made.clear()
-        if store is not None:
-            store.close()
+    def portrait(self, picture: bytes) -> NDArray[np.uint8]:
+        """A small square, uint8 RGB (240, 240, 3), of the largest face or, where none is found, of the whole picture.
 
+        Raises:
+            ImageUnreadableError: the bytes are no picture within the limits.
+        """
+        from attendance.faces.preview import portrait
 
-class _RosterIfMade:
-    """What the people's service needs of a roster, without making one: that would choose a model to list names."""
+        limits = self.settings
+        return portrait(picture, self.detector, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels)
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    def trying(self, values: Mapping[str, Value]) -> Application:
+        """Another application on the same database that decides with these values over params.yaml; the caller closes it."""
+        from attendance.params import over
 
-    def expire(self) -> None:
-        """Let the roster, if there is one, ask the store again."""
-        roster: Roster | None = self._application.made.get("roster")
-        if roster is not None:
-            roster.expire()
-
-
-def build(settings: Settings, *, progress: Progress | None = None) -> Application:
-    """The application of these settings; nothing is opened, loaded or downloaded before it is needed."""
-    if not structlog.is_configured():
-        logs.configure()
-    return Application(settings, progress=progress)
-
-
-def _nobody(_step: str, _done: int, _total: int | None, /) -> None:
-    """Progress that nobody watches."""
+        params = over(self.settings.params, values)
+        return Application(self.settings.model_copy(update={"params": params}), saved=False)

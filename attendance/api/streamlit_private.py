@@ -1,0 +1,115 @@
+"""The only file that touches private parts of Streamlit, measured on 1.67: when Streamlit changes, look here."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+from streamlit import config, runtime
+from streamlit.auth_util import encode_provider_token, get_secrets_auth_section
+from streamlit.config import _config_options_template
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.secrets import secrets_singleton
+from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
+from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks, is_host_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USER_COOKIE = "_streamlit_user"  # set by st.login, for 30 days
+XSRF_COOKIE = "_streamlit_xsrf"  # set by /_stcore/health; readable by our pages alone
+
+UNREADABLE = "unreadable"
+# What a page may ask of its script. The others (clearing the caches, reading the repository's state, stopping the server)
+# are for developers, and anybody could send them.
+ASKED_BY_KIOSKS = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"})
+ASKED_BY_PAGES = ASKED_BY_KIOSKS | {"deferred_file", "dataframe_chunk"}
+
+
+def xsrf_valid(headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
+    """Whether the token in ``X-Xsrftoken`` is the one in the cookie: only a page of ours can read that cookie."""
+    return validate_xsrf_token(headers.get("x-xsrftoken"), cookies.get(XSRF_COOKIE))
+
+
+def inline_scripts() -> list[str]:
+    """The inline scripts of Streamlit's page, each exactly as the browser sees it."""
+    html = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", html, re.DOTALL)
+
+
+def trust_headers(names: Mapping[str, str]) -> None:
+    """Let these headers fill ``st.user``. The guard alone calls this: without it in front, anybody could send them."""
+    config.set_option("server.trustedUserHeaders", dict(names))
+
+
+def message_kind(data: bytes) -> tuple[str, bool]:
+    """What a page's message asks for, and whether a person did something (rather than a part that reruns by itself)."""
+    message = BackMsg()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return UNREADABLE, False
+    kind = message.WhichOneof("type") or ""
+    if kind == "backend_operation_request":
+        return message.backend_operation_request.WhichOneof("payload") or kind, False
+    return kind, kind == "rerun_script" and not message.rerun_script.is_auto_rerun
+
+
+def address() -> str:
+    """Where the server listens, such as 127.0.0.1; empty: everywhere."""
+    return str(config.get_option("server.address") or "")
+
+
+def port() -> int:
+    """The port that the server listens on."""
+    return int(config.get_option("server.port"))
+
+
+def has_desktop() -> bool:
+    """Whether a browser can be opened here."""
+    return not _config_options_template["server.headless"].value  # the default, whatever is configured
+
+
+def allowed_hosts() -> list[str]:
+    """The names in ``server.allowedHosts``; empty: not limited there."""
+    return [str(name) for name in config.get_option("server.allowedHosts")]
+
+
+def host_allowed(host: str | None) -> bool:
+    """Whether ``server.allowedHosts`` lets this Host header pass."""
+    return is_host_allowed(host)
+
+
+def keep_newest_files(page: str, most: int) -> None:
+    """Of the files that this page sent, keep the newest ``most`` in memory."""
+    if not runtime.exists():
+        return
+    manager = runtime.get_instance().uploaded_file_mgr
+    if isinstance(manager, MemoryUploadedFileManager):
+        held = list(manager.file_storage.get(page, {}))  # in the order in which they came
+        for file_id in held[: max(0, len(held) - most)]:
+            manager.remove_file(page, file_id)
+
+
+def oidc_configured() -> bool:
+    """Whether Streamlit's secrets name a provider to sign in with."""
+    return bool(secrets_singleton.load_if_toml_exists()) and bool(get_secrets_auth_section())
+
+
+def oidc_login_path() -> str:
+    """Where a browser is sent to sign in with the provider."""
+    return f"/auth/login?provider={encode_provider_token('default')}"
+
+
+def oidc_user(cookies: Mapping[str, str]) -> dict[str, Any]:
+    """What the provider said of this visitor, as ``st.login`` stored it; empty where its signature is not ours."""
+    raw = _get_signed_cookie_with_chunks(dict(cookies), USER_COOKIE)
+    if not raw:
+        return {}
+    user = json.loads(raw)
+    return user if isinstance(user, dict) else {}

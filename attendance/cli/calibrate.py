@@ -1,0 +1,176 @@
+"""`calibrate` and `evaluate`: thresholds with measured error rates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attendance.bootstrap import measuring
+from attendance.cli.failures import Exit
+from attendance.cli.models import Family  # noqa: TC001  Typer reads the annotation when the command is built
+from attendance.cli.output import emit, note, say, table
+from attendance.cli.session import AsJson, opened, say_model
+from attendance.errors import SettingsError
+from attendance.services import pairs_file, sweep
+from attendance.services.calibration_report import html as html_page
+from attendance.services.error_report import ErrorReport
+from attendance.services.import_folder import scan
+from attendance.services.import_report import ImportReport
+from attendance.services.report_tables import (
+    SOURCE_COLUMNS,
+    combination_table,
+    data_rows,
+    fmr_rows,
+    head_rows,
+    search_rows,
+    source_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attendance.services.error_report import TooLittle
+
+TargetFpir = Annotated[
+    float,
+    typer.Option(
+        "--target-fpir", metavar="RATE", help="Of strangers' searches, how many may name somebody: 0.001 is 0.1 %."
+    ),
+]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a report with charts as one HTML file.")
+]
+
+
+def calibrate(
+    target_fpir: TargetFpir = 0.001,
+    references_only: Annotated[
+        bool, typer.Option("--references-only", help="Leave the reviewed attempts out of the comparisons.")
+    ] = False,
+    html: HtmlFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure error rates of who is enrolled, at the threshold in use and at others."""
+    _check(target_fpir, html)
+    with opened() as (application, report):
+        found = measuring.calibrate(application, target_fpir=target_fpir, attempts=not references_only, progress=report)
+        return _deliver([found], html, as_json=as_json, more={})
+
+
+def evaluate(
+    places: Annotated[
+        list[str],
+        typer.Argument(metavar="FOLDER", help="Holds one folder a person with pictures in it; values to try may follow."),
+    ],
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", metavar="FILE", help="Compare the listed pairs alone, as LFW's pairs.txt does.")
+    ] = None,
+    model: Annotated[Family | None, typer.Option("--model", help="Without it the one that decides now.")] = None,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="NAME=VALUES", help="Try each of these: threshold=0.4,0.5 use_tta_flip=true,false."),
+    ] = None,
+    target_fpir: TargetFpir = 0.001,
+    html: HtmlFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure error rates of any pictures; nothing is enrolled."""
+    _check(target_fpir, html)
+    words = [word for word in places if re.match(r"[a-z_]+=", word) and not Path(word).exists()]
+    folders = [word for word in places if word not in words]
+    if len(folders) != 1:
+        raise typer.BadParameter("Give one folder, and the values to try after --sweep.")
+    if words and not tries:
+        raise typer.BadParameter(f"Put --sweep before {words[0]}.")
+    folder = Path(folders[0])
+    if not folder.is_dir():
+        raise typer.BadParameter(f"There is no folder {folder}.")
+    overrides: dict[str, Any] = {} if model is None else {"embedder": model.value}
+    try:
+        tried = sweep.combinations(sweep.parse([*(tries or []), *words]))
+        listed = None if pairs is None else pairs_file.parse(_text(pairs))
+        passed_over = ImportReport()
+        people = scan(folder, passed_over)
+        with opened(**overrides) as (application, report):
+            say_model(application)
+            done = measuring.evaluate(application, people, tried, pairs=listed, target_fpir=target_fpir, progress=report)
+    except SettingsError as error:
+        if error.name.startswith("ATTEND_"):
+            raise
+        raise typer.BadParameter(str(error)) from error
+    more = {
+        "values": tried,
+        "failed": [{"person": person, "picture": name, "reason": why} for person, name, why in done.failed[0]],
+        "passed_over": [{"person": row.person, "picture": row.picture, "reason": row.reason} for row in passed_over.rows],
+    }
+    return _deliver(done.reports, html, as_json=as_json, more=more)
+
+
+def _deliver(found: Sequence[ErrorReport | TooLittle], html: Path | None, *, as_json: bool, more: dict[str, Any]) -> int:
+    """Show, write and pass on what was measured."""
+    reports = [one for one in found if isinstance(one, ErrorReport)]
+    if reports:
+        page = html_page(reports)
+        if html is not None:
+            html.write_text(page, encoding="utf-8")
+            note(f"The report is in {html}.")
+        measuring.when_measured(reports, page)
+    if as_json:
+        emit({**found[0].as_dict(), **more, **({"combinations": [_short(one) for one in found]} if len(found) > 1 else {})})
+    else:
+        _say(found)
+    return Exit.DONE if len(reports) == len(found) else Exit.REJECTED
+
+
+def _short(one: ErrorReport | TooLittle) -> dict[str, Any]:
+    if isinstance(one, ErrorReport):
+        return {"measured": True, "parameters": one.parameters(), "metrics": one.metrics()}
+    return one.as_dict()
+
+
+def _say(found: Sequence[ErrorReport | TooLittle]) -> None:
+    for one in found:
+        if not isinstance(one, ErrorReport):
+            say(one.sentence)
+    reports = [one for one in found if isinstance(one, ErrorReport)]
+    if not reports:
+        return
+    if len(found) > 1:
+        table(*combination_table(reports))
+        return
+    report = reports[0]
+    say(f"{report.model_id}, threshold {report.threshold:g} (L2 distance).")
+    table(("rate", "measured", "95 %", "seen"), head_rows(report))
+    say("")
+    table(("FMR at most", "threshold", "FNMR", ""), fmr_rows(report))
+    say("")
+    for name, value in (*search_rows(report), *data_rows(report)):
+        say(f"{name}: {value}")
+    if len(report.sources) > 1:
+        say("")
+        table(SOURCE_COLUMNS, source_rows(report))
+    for limit in report.notes:
+        note(limit)
+    if report.target is not None and report.target.warning:
+        note(f"Warning: {report.target.growth}")
+
+
+def _check(target_fpir: float, html: Path | None) -> None:
+    if not 0 < target_fpir < 1:
+        raise typer.BadParameter("--target-fpir is more than 0 and less than 1; 0.001 is 0.1 %.")
+    if html is not None and not html.parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {html.parent}.")
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(pairs_file.MOST_BYTES + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > pairs_file.MOST_BYTES:
+        raise typer.BadParameter(f"{path} is too large for a list of pairs.")
+    return data.decode("utf-8", errors="replace")

@@ -1,0 +1,153 @@
+"""MLflow's own client, with requests that end, and quiet.
+
+mlflow takes its time limits from environment variables of the whole process. The process may well use mlflow for other
+things, so the bounds here hold in the sending thread alone.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread  # noqa: F401  # adds its own fork hooks; in the middle of ours, its release would fail
+import hashlib
+import importlib
+import importlib.util
+import logging
+import os
+import tempfile
+import threading
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+_here = threading.local()
+_opening = threading.Lock()
+_prepared_in: int | None = None  # the process, by its id, in which mlflow was prepared
+
+
+def installed() -> bool:
+    """Whether mlflow can be imported; does not import it, which takes seconds."""
+    try:
+        return importlib.util.find_spec("mlflow") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+@contextmanager
+def bounded(timeout_s: float) -> Iterator[None]:
+    """Within: each request of this thread takes at most this long, is not repeated, and mlflow prints nothing."""
+    before = getattr(_here, "timeout_s", None)
+    _here.timeout_s = timeout_s
+    try:
+        yield
+    finally:
+        _here.timeout_s = before
+
+
+def open_client(uri: str) -> MlflowClient:
+    """A client of this store; may take seconds, since mlflow is imported and a new database gets its tables.
+
+    Raises:
+        ImportError: mlflow is not there, or broken.
+        MlflowException: the URI is none that mlflow takes, or the database cannot be opened.
+    """
+    with _opening:
+        _prepare()
+        if uri.startswith("sqlite:"):  # an embedded database is opened under the lock too, so that no fork falls in between
+            with _alone_with(uri):
+                return _client(uri)
+    return _client(uri)
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def _prepare() -> None:
+    """Import mlflow and put the bounds in place, once; in a forked child, part with the parent's connections."""
+    global _prepared_in  # noqa: PLW0603  # one mlflow a process
+    if _prepared_in == os.getpid():
+        return
+    if _prepared_in is None:
+        # MLflow 3.17 with SQLAlchemy 2.1, while its tables are declared; where warnings are errors it ends the import.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated", DeprecationWarning)
+        variables = importlib.import_module("mlflow.environment_variables")
+        _answer_here(variables.MLFLOW_HTTP_REQUEST_TIMEOUT, lambda timeout_s: timeout_s)
+        _answer_here(variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES, lambda _timeout_s: 0)
+        _answer_here(variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT, lambda _timeout_s: True)
+        importlib.import_module("mlflow")
+        for handler in logging.getLogger("mlflow").handlers:
+            handler.addFilter(_elsewhere)
+    else:
+        _leave_connections()
+    _prepared_in = os.getpid()
+
+
+@contextmanager
+def _alone_with(uri: str) -> Iterator[None]:
+    """One process of this machine at a time: two that make the tables of a new database at once fail both ("duplicate
+    column name", mlflow 3.17). Without flock, as on Windows, they try again."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    name = f"attend-tracking-{hashlib.sha256(uri.encode()).hexdigest()[:16]}.lock"
+    try:
+        file = (Path(tempfile.gettempdir()) / name).open("a")
+    except OSError:  # another account's: then it tries again where it has to
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _answer_here(variable: Any, answer: Any) -> None:
+    """Let one of mlflow's variables answer with ours in a sending thread, and as ever in every other."""
+    original = variable.get
+
+    def get() -> Any:
+        timeout_s = getattr(_here, "timeout_s", None)
+        return original() if timeout_s is None else answer(timeout_s)
+
+    variable.get = get
+
+
+def _elsewhere(_record: logging.LogRecord) -> bool:
+    """A log filter: what mlflow says in a sending thread is said by us, once and structured."""
+    return getattr(_here, "timeout_s", None) is None
+
+
+def _leave_connections() -> None:
+    """A database connection must not be used on both sides of a fork (SQLAlchemy's documentation, "Using Connection Pools
+    with Multiprocessing"): the child takes new ones and leaves the parent's as they are."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engine in SqlAlchemyStore._engine_map.values():  # noqa: SLF001  # mlflow names no other way to them
+        engine.dispose(close=False)
+
+
+def _before_fork() -> None:
+    """A fork in the middle of an import would leave the child with half of mlflow: wait for it, but not for ever."""
+    _here.held = _opening.acquire(timeout=30)
+
+
+def _after_fork_in_parent() -> None:
+    if _here.held:
+        _opening.release()
+
+
+def _after_fork_in_child() -> None:
+    global _opening  # noqa: PLW0603  # the old one may be held by a thread that the child does not have
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,0 +1,45 @@
+"""How long anything of the tracking may take, and how much may wait: every number in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one destination (one tracking URI).
+
+    Attributes:
+        queue_entries: calls that may wait in memory; what comes on top is dropped and counted. About 10 MB.
+        spool_bytes: copies of artifacts that may wait on the disk.
+        call_s: seconds after which the sender gives up one request; MLflow's own default is 120, five times over.
+        artifact_s: the same for an upload.
+        probe_s: seconds in which a server has to accept a connection, asked once, before mlflow is imported.
+        retry_first_s: the pause after a first failure; it doubles with each further one.
+        retry_longest_s: where the doubling ends.
+        retries_alone: so many failures of one call, while the server answers others, and it is given up.
+        start_s: how long those who wait grant the import of mlflow and the making of a new database, once a process.
+        run_end_s: the longest that the end of a run, or asking for its id, may wait.
+        silence_s: the wait ends earlier where a request has gone without an answer for so long.
+        fork_s: how long a fork may wait for a request that is under way to a server.
+        exit_s: the longest that the end of the process may wait.
+        exit_silence_s: the same as silence_s, at the end of the process.
+    """
+
+    queue_entries: int = 20_000
+    spool_bytes: int = 256_000_000
+    call_s: float = 10.0
+    artifact_s: float = 60.0
+    probe_s: float = 1.0
+    retry_first_s: float = 0.5
+    retry_longest_s: float = 30.0
+    retries_alone: int = 8
+    start_s: float = 30.0
+    run_end_s: float = 5.0
+    silence_s: float = 2.0
+    fork_s: float = 1.0
+    exit_s: float = 10.0
+    exit_silence_s: float = 3.0
+
+
+LIMITS = Limits()

@@ -1,0 +1,110 @@
+"""What ``start_run`` yields, and which run is the active one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from attendance.tracking.destinations import worker_for
+
+if TYPE_CHECKING:
+    from attendance.tracking.entries import Run
+    from attendance.tracking.worker import Worker
+
+# Runs that are open here, the innermost last. A thread starts with none; an asyncio task with its creator's.
+OPEN: ContextVar[tuple[tuple[object, Run], ...]] = ContextVar("attend_open_runs", default=())
+
+
+class RunInfo:
+    """What is known of a run, by the names of MLflow's own ``RunInfo``.
+
+    Only ``run_id``, ``experiment_id`` and ``artifact_uri`` may wait, because the server alone gives them: while a server
+    answers, until the run is there; not at all for one that is away. They are None where it was not reached, and where
+    MLflow is not installed.
+    """
+
+    def __init__(self, run: Run, uri: str | None) -> None:
+        self._run = run
+        self._uri = uri
+
+    @property
+    def run_id(self) -> str | None:
+        """The server's id of the run, or None."""
+        self._wait()
+        return self._run.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        """The server's id of the experiment, or None."""
+        self._wait()
+        return self._run.experiment_id
+
+    @property
+    def artifact_uri(self) -> str | None:
+        """Where its artifacts go, or None."""
+        self._wait()
+        return self._run.artifact_uri
+
+    @property
+    def run_name(self) -> str | None:
+        """The name that was given; where none was, the server's, once it is known."""
+        return self._run.name
+
+    @property
+    def status(self) -> str:
+        """RUNNING, FINISHED, FAILED or KILLED."""
+        return self._run.status
+
+    @property
+    def start_time(self) -> int:
+        """Milliseconds since 1970."""
+        return self._run.start_ms
+
+    @property
+    def end_time(self) -> int | None:
+        """Milliseconds since 1970; None while it runs."""
+        return self._run.end_ms
+
+    def _wait(self) -> None:
+        run = self._run
+        if self._uri is None or run.run_id is not None or run.lost:
+            return
+        worker = worker_for(self._uri)
+        worker.wait(lambda: run.run_id is not None or run.lost, worker.limits.run_end_s, worker.limits.silence_s)
+
+    def __repr__(self) -> str:
+        return f"RunInfo(run_id={self._run.run_id!r}, run_name={self._run.name!r}, status={self._run.status!r})"
+
+
+class TrackedRun:
+    """A run as its ``with`` block sees it. False where nothing of it will be tracked.
+
+    Attributes:
+        info: its id, name and state.
+    """
+
+    def __init__(self, run: Run, uri: str | None) -> None:
+        self.info = RunInfo(run, uri)
+        self._run = run
+        self._tracked = uri is not None
+
+    def __bool__(self) -> bool:
+        return self._tracked and not self._run.lost
+
+    def __repr__(self) -> str:
+        return f"TrackedRun(info={self.info!r})"
+
+
+def status_after(error: BaseException | None) -> str:
+    """How a run ended, from what left its block."""
+    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        return "KILLED"
+    if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in {None, 0}):
+        return "FINISHED"
+    return "FAILED"
+
+
+def wait_for_end(worker: Worker, run: Run) -> None:
+    """As long as a server answers, what is read after the block is all there."""
+    worker.wait(lambda: run.ended or run.lost, worker.limits.run_end_s, worker.limits.silence_s)

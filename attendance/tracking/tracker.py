@@ -1,0 +1,264 @@
+"""The public API of the tracking: parameters, metrics, tags and artifacts of runs, sent to MLflow in the background.
+
+No call raises, and none waits for a server; docs/mlflow.md says what happens to calls while it is away.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import structlog
+
+from attendance.errors import SettingsError, TrackingError
+from attendance.settings import DEFAULT_TRACKING_URI
+from attendance.settings import tracking_uri as configured_uri
+from attendance.tracking import client, recording, values
+from attendance.tracking.destinations import worker_for
+from attendance.tracking.entries import Artifact, End, Run, Start, now_ms
+from attendance.tracking.runs import OPEN, TrackedRun, status_after, wait_for_end
+from attendance.tracking.words import say
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+
+    from attendance.tracking.entries import Entry
+
+log = structlog.get_logger(__name__)
+P = ParamSpec("P")
+_said_missing = False
+
+
+def _never_raises(call: Callable[P, None]) -> Callable[P, None]:
+    """A call whose arguments cannot be used is a warning, because tracking never stops what is tracked."""
+
+    @wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # whatever a value does when it is read
+            log.warning("tracking_call_unusable", call=call.__name__, error=say(error))
+
+    return guarded
+
+
+class MLflowTracker:
+    """Runs of one experiment.
+
+    Each thread has its own active run; a thread that starts one with ``nested=True`` while it has none adds a child to the
+    one run that is open elsewhere. Calls outside a run are dropped with a warning.
+
+    Args:
+        experiment_name: made where it is missing, restored where it was deleted.
+        tracking_uri: where MLflow keeps runs; None: ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``.
+
+    Attributes:
+        experiment_name: as MLflow takes it.
+        tracking_uri: with a relative SQLite file made absolute, so that a change of folder does not matter.
+    """
+
+    def __init__(self, experiment_name: str, tracking_uri: str | Path | None = None) -> None:
+        self.experiment_name = values.text(experiment_name).strip()[: values.EXPERIMENT_LENGTH] or "Default"
+        self.tracking_uri = _absolute(tracking_uri)
+        self._on = _available()
+        self._roots: list[Run] = []  # open runs that are no other's child
+        self._said: set[str] = set()
+
+    @contextmanager
+    def start_run(
+        self, run_name: str | None = None, tags: Mapping[str, Any] | None = None, nested: bool = False
+    ) -> Iterator[TrackedRun]:
+        """A run for the block: FINISHED after it, FAILED where an exception leaves it, KILLED on Ctrl-C.
+
+        At its end an outermost run waits until a server that answers has it all, a few seconds at most (``Limits``), and
+        not at all for a server that is away.
+
+        Args:
+            run_name: MLflow makes one up where there is none.
+            tags: set from the start.
+            nested: a child of the active run.
+
+        Yields:
+            What the block may ask: ``run.info.run_id`` and the like.
+        """
+        run = self._begin(run_name, tags, nested=nested)
+        OPEN.set((*OPEN.get(), (self, run)))
+        error: BaseException | None = None
+        try:
+            yield TrackedRun(run, self.tracking_uri if self._on else None)
+        except BaseException as left_by:
+            error = left_by
+            raise
+        finally:
+            OPEN.set(tuple(one for one in OPEN.get() if one[1] is not run))
+            self._end(run, status_after(error))
+
+    @_never_raises
+    def log_param(self, key: str, value: Any) -> None:
+        """A parameter. It cannot change within a run: the first value stays."""
+        if run := self._active("log_param"):
+            self._put(recording.param(run, key, value))
+
+    @_never_raises
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Several parameters."""
+        if run := self._active("log_params"):
+            for key, value in dict(params).items():
+                self._put(recording.param(run, key, value))
+
+    @_never_raises
+    def log_metric(self, key: str, value: float, step: int | None = None) -> None:
+        """A metric at this moment; NaN and the infinities are values like others."""
+        if run := self._active("log_metric"):
+            self._put(recording.metric(run, key, value, step))
+
+    @_never_raises
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Several metrics of one step."""
+        if run := self._active("log_metrics"):
+            for key, value in dict(metrics).items():
+                self._put(recording.metric(run, key, value, step))
+
+    @_never_raises
+    def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
+        """A file or folder as it is now: it is copied before the call returns and may be deleted after.
+
+        Args:
+            local_path: the file or folder.
+            artifact_path: the folder among the run's artifacts.
+        """
+        if run := self._active("log_artifact"):
+            worker = worker_for(self.tracking_uri)
+            try:
+                copy, size = worker.spool.take(Path(local_path))
+            except (OSError, TrackingError) as error:
+                log.warning("tracking_artifact_unreadable", name=Path(local_path).name, error=say(error))
+                return
+            folder = values.path(values.text(artifact_path).replace("\\", "/")) if artifact_path else None
+            worker.put(Artifact(run, copy, folder or None, size))
+
+    @_never_raises
+    def set_tag(self, key: str, value: Any) -> None:
+        """A tag; a later value replaces it."""
+        if run := self._active("set_tag"):
+            self._put(recording.tag(run, key, value))
+
+    @_never_raises
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Several tags."""
+        if run := self._active("set_tags"):
+            for key, value in dict(tags).items():
+                self._put(recording.tag(run, key, value))
+
+    @_never_raises
+    def log_execution_metadata(
+        self,
+        trade_date: dt.date | str | None = None,
+        row_count: int | None = None,
+        duration_seconds: float | None = None,
+        partition_info: Mapping[str, Any] | None = None,
+        *,
+        date: dt.date | str | None = None,
+    ) -> None:
+        """What a job did: the date as the parameter ``trade_date``, each part of the partition as ``partition_<key>``, the
+        numbers as metrics of their names. What is None is left out.
+
+        Args:
+            trade_date: the day that was worked on.
+            row_count: rows that were worked on.
+            duration_seconds: how long it took.
+            partition_info: such as ``{"year": 2025, "month": 3}``.
+            date: another name for trade_date.
+        """
+        day = date if trade_date is None else trade_date
+        if day is not None:
+            self.log_param("trade_date", day)
+        if partition_info:
+            self.log_params({f"partition_{key}": value for key, value in partition_info.items()})
+        numbers = {"row_count": row_count, "duration_seconds": duration_seconds}
+        self.log_metrics({key: value for key, value in numbers.items() if value is not None})
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until everything has arrived, also at a server that is away; False where it has not in this time."""
+        return not self._on or worker_for(self.tracking_uri).flush(timeout_s)
+
+    def _begin(self, run_name: object, tags: Mapping[str, Any] | None, *, nested: bool) -> Run:
+        name = values.text(run_name)[: values.KEY_LENGTH] if run_name else None
+        run = Run(self.experiment_name, name, {}, None)
+        if not self._on:
+            run.lost = True
+            return run
+        run.parent = self._parent(nested=nested)
+        try:
+            run.tags = recording.first_tags(run, tags)
+        except Exception as error:  # noqa: BLE001  # whatever a value does when it is read
+            log.warning("tracking_call_unusable", call="start_run", error=say(error))
+        if run.parent is None:
+            self._roots.append(run)
+        self._put(Start(run))
+        return run
+
+    def _parent(self, *, nested: bool) -> Run | None:
+        own = self._own()
+        if nested and own is None:
+            roots = [run for run in self._roots if run.pid == os.getpid()]
+            if len(roots) > 1:
+                log.warning(
+                    "tracking_parent_unclear", open_runs=len(roots), why="nested in a thread without a run of its own"
+                )
+            return roots[0] if len(roots) == 1 else None
+        if own is not None and not nested:
+            log.warning("tracking_run_still_open", run_name=own.name, now="a run beside it; nested=True makes a child")
+        return own if nested else None
+
+    def _end(self, run: Run, status: str) -> None:
+        run.status, run.end_ms = status, now_ms()
+        if run in self._roots:
+            self._roots.remove(run)
+        if not self._on or run.pid != os.getpid():  # after a fork, it is the parent's to end
+            return
+        self._put(End(run, status, run.end_ms))
+        if run.parent is None and status != "KILLED":
+            wait_for_end(worker_for(self.tracking_uri), run)
+
+    def _own(self) -> Run | None:
+        """The active run of this thread or task."""
+        return next((run for tracker, run in reversed(OPEN.get()) if tracker is self), None)
+
+    def _active(self, call: str) -> Run | None:
+        run = self._own() if self._on else None
+        if self._on and run is None and call not in self._said:
+            self._said.add(call)
+            log.warning("tracking_no_active_run", call=call, why="outside start_run, or in a thread that has started none")
+        return run
+
+    def _put(self, entry: Entry | None) -> None:
+        if entry is not None:
+            worker_for(self.tracking_uri).put(entry)
+
+
+def _available() -> bool:
+    """Whether mlflow is there; where it is not, that is said once in a process."""
+    global _said_missing  # noqa: PLW0603  # once a process
+    there = client.installed()
+    if not there and not _said_missing:
+        _said_missing = True
+        log.warning("tracking_off", why="mlflow is not installed")
+    return there
+
+
+def _absolute(uri: str | Path | None) -> str:
+    """The URI to use; a relative SQLite file belongs to the folder of now, wherever the process goes later."""
+    try:
+        chosen = str(uri) if uri else configured_uri()
+    except SettingsError as error:
+        log.warning("tracking_uri_unreadable", error=say(error), used=DEFAULT_TRACKING_URI)
+        chosen = DEFAULT_TRACKING_URI
+    file = chosen.removeprefix("sqlite:///")
+    if file == chosen or not file or file.startswith((":memory:", "file:")):
+        return chosen
+    return f"sqlite:///{Path(file).absolute()}"

@@ -1,0 +1,155 @@
+"""Many people at once, from a zip: progress while it runs, then a report, and look-alikes to decide about."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attendance.errors import AttendanceError
+from attendance.services.import_job import ImportJob, report_csv
+from attendance.ui.messages import sentence_for
+from attendance.ui.operator import who
+from attendance.ui.people_thumbs import portrait
+from attendance.ui.resources import application
+from attendance.ui.text import counted, plain
+
+if TYPE_CHECKING:
+    from attendance.services.import_report import ImportLookAlike, ImportReport
+
+
+class _Desk:
+    """The one import of this server, which every operator sees."""
+
+    def __init__(self) -> None:
+        self.job: ImportJob | None = None
+        self.lock = threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _desk() -> _Desk:
+    return _Desk()
+
+
+def import_people() -> None:
+    """Draw the import: the way in, the progress, or the report."""
+    job = _desk().job
+    st.subheader("Import many people", anchor=False)
+    if job is None:
+        _way_in()
+    elif job.running:
+        st.fragment(_progress, run_every=1)(job)
+    else:
+        _report(job)
+
+
+def _way_in() -> None:
+    st.caption(
+        "Drop a zip: one folder for each person, named after them, with their pictures in it. The same zip again goes on "
+        "where it ended. A folder on the server's own disk is imported with: python -m attendance import FOLDER"
+    )
+    with st.container(width=480):
+        upload = st.file_uploader("Zip of people", type=["zip"], key="import-zip", label_visibility="collapsed")
+        if upload is None or not st.button("Import these people", type="primary", key="import-start"):
+            return
+    with _desk().lock:
+        if _desk().job is None:
+            _desk().job = ImportJob(io.BytesIO(upload.getvalue()), application().enrol, actor=who() or "operator")
+    st.rerun()
+
+
+def _progress(job: ImportJob) -> None:
+    if not job.running:
+        st.rerun()
+    done, total = job.done, job.total
+    words = f"{done:,} of {counted(total, 'picture', 'pictures')}: {plain(job.name)}" if total else "Unpacking"
+    st.progress(done / total if total else 0.0, words)
+    st.caption("It goes on when you leave this page.")
+    if st.button("Stop after this person", key="import-stop"):
+        job.stop()
+
+
+def _report(job: ImportJob) -> None:
+    totals = job.report.totals()
+    if job.failure is not None:
+        st.error(plain(sentence_for(job.failure)))
+    else:
+        st.success(plain(_summary(job.report)))
+        if job.report.stopped:
+            st.warning(plain(job.report.stopped))
+    for found in list(job.undecided):
+        _look_alike(job, found)
+    refused = [row for row in job.report.rows if row.status == "refused"]
+    if refused:
+        pictures = totals["pictures_refused"]
+        with st.expander(f"What was refused ({counted(pictures, 'picture', 'pictures')})"):
+            st.dataframe(
+                {
+                    "Person": [row.person for row in refused],
+                    "Picture": [row.picture or "" for row in refused],
+                    "Why": [row.sentence for row in refused],
+                },
+                hide_index=True,
+                row_height=36,
+                alt="What was refused, and why",
+            )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download the report",
+            data=report_csv(job.report),
+            file_name="attend-import-report.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key="import-report",
+        )
+        if st.button("Done", key="import-done"):
+            _desk().job = None
+            job.close()
+            st.rerun()
+
+
+def _summary(report: ImportReport) -> str:
+    parts = [
+        f"{counted(report.people_added, 'person', 'people')} added",
+        f"{report.people_extended} got more pictures" if report.people_extended else "",
+        f"{report.people_unchanged} unchanged" if report.people_unchanged else "",
+        f"{report.people_refused} refused" if report.people_refused else "",
+    ]
+    return ", ".join(part for part in parts if part) + "."
+
+
+def _look_alike(job: ImportJob, found: ImportLookAlike) -> None:
+    """Two pictures side by side, and the operator's decision."""
+    with st.container(border=True):
+        st.markdown(
+            f"**{plain(found.person)}** may be **{plain(found.resembles)}**, who is registered. Compare the pictures."
+        )
+        with st.container(horizontal=True):
+            new = job.first_picture(found.person)
+            if new is not None:
+                try:
+                    st.image(application().portrait(new), caption="New", alt="A picture of the zip", width=140)
+                except AttendanceError:
+                    st.caption("The new picture can't be shown.")
+            references = application().people.pictures(found.person_id)
+            stored = portrait(references[0].reference_id) if references else None
+            if stored is not None:
+                st.image(stored, caption="On file", alt="The registered picture", width=140)
+        with st.container(horizontal=True):
+            if st.button("Different people: add", key=f"allow-{found.person}-{found.person_id}"):
+                _allow(job, found)
+            if st.button("Same person: leave out", key=f"leave-{found.person}-{found.person_id}"):
+                job.leave_out(found)
+                st.rerun()
+
+
+def _allow(job: ImportJob, found: ImportLookAlike) -> None:
+    try:
+        with st.spinner("Adding"):
+            job.allow(found)
+    except AttendanceError as error:
+        st.error(plain(sentence_for(error)))
+        return
+    st.rerun()

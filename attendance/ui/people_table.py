@@ -1,0 +1,99 @@
+"""The table of people: one page, with pictures and figures of that page's people alone."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attendance.domain.model import PersonStatus
+from attendance.services.reports import zone_name
+from attendance.ui.pages import first_page, page_number
+from attendance.ui.people_quality import lowest
+from attendance.ui.people_thumbs import thumbnail
+from attendance.ui.resources import application
+from attendance.ui.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attendance.domain.model import Person
+
+PAGE = 25
+ROW_PX = 48
+
+
+def people_table() -> str | None:
+    """Draw search and table; the id of the person who was just picked."""
+    search = st.text_input(
+        "Search",
+        key="search",
+        type="search",
+        placeholder="Name, staff number or group",
+        max_chars=200,
+        live="250ms",
+        bind="query-params",
+        on_change=first_page,
+        width=480,
+    )
+    found = application().people.list(search=search or "")
+    if not found:
+        st.info("Nobody fits this search.")
+        st.button("Clear the search", on_click=_clear)
+        return None
+    pages = -(-len(found) // PAGE)
+    place = st.container()
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        number = page_number(pages, search)
+        first = (number - 1) * PAGE
+        shown = found[first : first + PAGE]
+        zone = zone_name(application().zone, application().reports.now())
+        words = f"{first + 1:,} to {first + len(shown):,} of {len(found):,}. Times in {zone}."
+        st.caption(plain(words), width="content")
+    with place:
+        return _table(shown)
+
+
+def _table(people: Sequence[Person]) -> str | None:
+    service, zone = application().people, application().zone
+    references = [service.pictures(person.person_id) for person in people]
+    seen = service.last_seen([person.person_id for person in people])
+    st.caption("Pick a person to open.")
+    event = st.dataframe(
+        {
+            "Picture": [(of_one and thumbnail(of_one[0].reference_id)) or "" for of_one in references],
+            "Name": [person.name for person in people],
+            "Staff no.": [person.external_id or "" for person in people],
+            "Group": [person.group or "" for person in people],
+            "Status": [["Active" if person.status is PersonStatus.ACTIVE else "Inactive"] for person in people],
+            "Last seen": [
+                at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if (at := seen.get(person.person_id)) else "never"
+                for person in people
+            ],
+            "Pictures": [len(of_one) for of_one in references],
+            "Lowest quality": [lowest(of_one) for of_one in references],
+        },
+        hide_index=True,
+        row_height=ROW_PX,
+        height=ROW_PX * len(people) + 40,
+        column_config={
+            "Picture": st.column_config.ImageColumn(width=64),
+            "Name": st.column_config.TextColumn(width="medium"),
+            "Status": st.column_config.MultiselectColumn(options=["Active", "Inactive"], color=["green", "gray"], width=96),
+            "Pictures": st.column_config.NumberColumn(width="small"),
+        },
+        on_select="rerun",
+        selection_mode=["single-row", "single-cell"],
+        # Other rows are another table: kept under one name, it would lose the first press after they changed.
+        key=f"people-table-{zlib.crc32(repr(people).encode()):08x}",
+        alt="People by name",
+    )
+    rows = event.selection.rows or [cell[0] for cell in event.selection.cells]
+    return people[rows[0]].person_id if rows and rows[0] < len(people) else None
+
+
+def _clear() -> None:
+    """Show everybody again; a callback."""
+    st.session_state["search"] = ""
+    first_page()

@@ -1,0 +1,76 @@
+"""Records: a day at a glance, what has to be settled, and every check-in and attempt with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attendance.errors import AttendanceError
+from attendance.ui.messages import sentence_for
+from attendance.ui.records_files import file_buttons
+from attendance.ui.records_filters import filters
+from attendance.ui.records_glance import glance
+from attendance.ui.records_settle import to_settle
+from attendance.ui.records_table import table
+from attendance.ui.resources import application
+from attendance.ui.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attendance.services.reports import RecordQuery, ReportService
+
+REFRESH_S = 15  # how often today's records are read again, so that check-ins appear as they happen
+
+
+def records_page() -> None:
+    """The page. A database that is away is told by the frame around the pages, which goes on by itself.
+
+    Raises:
+        AttendanceError: the records can't be read now.
+    """
+    # The places in the order in which they are read; the filters, which decide what all the others show, are asked first.
+    head, settle, day_place, filter_place, list_place = (st.container() for _ in range(5))
+    reports = application().reports
+    with filter_place:
+        query = filters(reports.directory(), reports.today())
+    with head:
+        _head(query, reports)
+    live = query.last is None or query.last >= reports.today()
+    every = REFRESH_S if live else None
+    with settle:
+        st.fragment(_guarded, run_every=every)(lambda: to_settle(reports))
+    if query.first is not None and query.first == query.last:
+        day = query.first
+        with day_place:
+            st.fragment(_guarded, run_every=every)(lambda: glance(reports.day(day, reports.directory()), reports))
+    with list_place:
+        st.fragment(_guarded, run_every=every)(lambda: table(query, reports, reports.directory()))
+
+
+def _head(query: RecordQuery, reports: ReportService) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="records-head"):
+        with st.container(width="content"):
+            st.title("Records", anchor=False)
+            st.caption(plain(f"{_when(query)} · {application().settings.site}"))
+        with st.container(horizontal=True, width="content"):
+            file_buttons(query, reports, reports.directory())
+
+
+def _when(query: RecordQuery) -> str:
+    """The days that are shown, in words."""
+    first, last = query.first, query.last
+    if first is None or last is None:
+        return "All days"
+    if first == last:
+        return f"{first:%A} {first.day} {first:%B %Y}"
+    return f"{first.day} {first:%B %Y} to {last.day} {last:%B %Y}"
+
+
+def _guarded(draw: Callable[[], None]) -> None:
+    """Draw a part of the page; where its database is away, say so in its place."""
+    try:
+        draw()
+    except AttendanceError as error:
+        st.error(plain(sentence_for(error)))

@@ -1,0 +1,54 @@
+"""Who changed what, when, from what to what, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attendance.faces.catalogue import TITLES
+from attendance.ui.settings_fields import NONE, every_field
+from attendance.ui.text import plain
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
+    from attendance.bootstrap import Application
+    from attendance.services.choices import Change, Chosen
+
+SHOWN = 200  # of the last changes
+
+
+def summary(parts: Application, chosen: Chosen, changes: list[Change]) -> None:
+    """One line under the title: which model, and since when it is as it is."""
+    since = "as in params.yaml"
+    if chosen.version and changes:
+        since = f"last changed by {changes[0].actor} on {day_and_time(changes[0].at_utc, parts.zone)}"
+    st.caption(plain(f"{TITLES[parts.model.family]} is in use · {since}"))
+
+
+def history(parts: Application, changes: list[Change]) -> None:
+    """The table of all changes, the latest first."""
+    st.subheader("Changes", anchor=False)
+    fields = every_field()
+    rows = [
+        {
+            "When": day_and_time(one.at_utc, parts.zone),
+            "Who": one.actor,
+            "What": fields[one.name].label,
+            "From": fields[one.name].text(one.before),
+            "To": fields[one.name].text(one.after),
+            "Why": one.why or NONE,
+        }
+        for one in changes[:SHOWN]
+    ]
+    if rows:
+        st.dataframe(rows, hide_index=True, row_height=36, width="stretch")
+    else:
+        st.info("Nothing was changed yet. What is saved here stands in this table, with who and why.")
+
+
+def day_and_time(moment: datetime, zone: tzinfo | None) -> str:
+    """``12 Nov 2026 16:20`` at the site."""
+    there = moment.astimezone(zone)
+    return f"{there.day} {there:%b %Y %H:%M}"

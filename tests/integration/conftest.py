@@ -1,0 +1,70 @@
+"""Databases for the tests of what can happen to them: an embedded one's file, and servers that speak MongoDB's protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pymongo
+import pytest
+
+from attendance.store.connect import connect
+from tests.mongo_server import MongoServer, mongo_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pymongo.database import Database
+
+    from attendance.store.base import Store
+
+TIMEOUT_S = 0.5  # short, so that the tests are; the shipped one is in attendance/settings.py
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of a database file that is not there yet, nor its folder."""
+    return tmp_path / "data" / "attendance.db"
+
+
+@pytest.fixture
+def open_path() -> Iterator[Callable[[Path], Store]]:
+    """Open a file as a store; all are closed at the end."""
+    opened: list[Store] = []
+
+    def open_(path: Path) -> Store:
+        opened.append(connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(path: Path, open_path: Callable[[Path], Store]) -> Store:
+    """Of the file at ``path``."""
+    return open_path(path)
+
+
+@pytest.fixture(scope="module", params=["replica set", "standalone"])
+def mongo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A server of each kind, with transactions and without, for the tests of one module."""
+    with mongo_server(tmp_path_factory.mktemp("mongo"), standalone=request.param == "standalone") as running:
+        if running.external and running.standalone:
+            pytest.skip("the server of TEST_MONGODB_URI is of one kind")
+        yield running
+
+
+@pytest.fixture
+def mongo_url(mongo: MongoServer) -> str:
+    """Of an empty database."""
+    return mongo.fresh_url()
+
+
+@pytest.fixture
+def mongo_database(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
+    """The same database, as another program sees it."""
+    options: dict[str, Any] = {"tz_aware": True, "datetime_conversion": "DATETIME_AUTO"}
+    with pymongo.MongoClient[dict[str, Any]](mongo_url, **options) as client:
+        yield client.get_default_database()

@@ -1,0 +1,165 @@
+"""Attacks on a real running server: uploads, host names, proxies, and the cookies it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.real_server import serving, set_password
+from tests.visitors import Visitor, pages_of, signed_in, stranger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.real_server import App
+
+SNAPSHOT = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[App]:
+    with serving(tmp_path_factory.mktemp("requests"), model_dir) as running:
+        set_password(running)
+        yield running
+
+
+def multipart(size: int) -> tuple[dict[str, str], bytes]:
+    """Headers and body of one file of this size, as Streamlit's page sends it."""
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    return {"Content-Type": "multipart/form-data; boundary=x"}, head + bytes(size) + b"\r\n--x--\r\n"
+
+
+def with_device(app: App) -> Visitor:
+    """A stranger's browser, which has been given a device cookie."""
+    answer = stranger(app).ask("GET", "/")
+    name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
+    return Visitor(app, {name: value})
+
+
+# Uploads ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_kiosk_may_send_a_snapshot_for_its_own_page(app: App) -> None:
+    visitor = with_device(app)
+    with visitor.page() as page:
+        page.run()
+        headers, content = multipart(100_000)
+        path = f"/_stcore/upload_file/{page.session_id}/one"
+        assert visitor.ask("PUT", path, headers=headers, content=content).status_code == 204
+        assert visitor.ask("DELETE", path).status_code == 204
+
+
+def test_a_kiosk_cannot_fill_the_memory(app: App) -> None:
+    visitor = with_device(app)
+    with visitor.page() as page:
+        page.run()
+        where = f"/_stcore/upload_file/{page.session_id}"
+        headers, large = multipart(SNAPSHOT)
+        assert visitor.ask("PUT", f"{where}/large", headers=headers, content=large).status_code == 413
+        headers, small = multipart(1_000)
+        statuses = [
+            visitor.ask("PUT", f"{where}/{number}", headers=headers, content=small).status_code for number in range(8)
+        ]
+        assert statuses[0] == 204
+        assert statuses[-1] == 429
+        assert set(statuses) == {204, 429}
+
+
+def test_a_length_that_is_not_stated_is_refused(app: App) -> None:
+    visitor = with_device(app)
+    with visitor.page() as page:
+        page.run()
+
+        def chunks() -> Iterator[bytes]:
+            yield b"x" * 10
+
+        headers = {**visitor.headers, "Content-Type": "multipart/form-data; boundary=x"}
+        answer = httpx.put(
+            f"{app.url}/_stcore/upload_file/{page.session_id}/x", headers=headers, content=chunks(), timeout=30
+        )
+        assert answer.status_code == 411
+
+
+def test_an_upload_needs_origin_token_and_a_page_that_is_open(app: App) -> None:
+    visitor, _ = signed_in(app)
+    headers, content = multipart(10)
+    with visitor.page() as page:
+        page.run()
+        path = f"/_stcore/upload_file/{page.session_id}/x"
+        for wrong in ({"Origin": "https://evil.example"}, {"X-Xsrftoken": "2|00|00|0"}):
+            assert visitor.ask("PUT", path, headers={**headers, **wrong}, content=content).status_code == 403
+        assert visitor.ask("POST", path, headers=headers, content=content).status_code == 405
+        assert visitor.ask("PUT", path, headers=headers, content=content).status_code == 204
+    assert visitor.ask("PUT", "/_stcore/upload_file/none/x", headers=headers, content=content).status_code == 400
+
+
+def test_an_unpaired_screen_sends_nothing(tmp_path: Path, model_dir: Path) -> None:
+    with serving(tmp_path, model_dir, ATTEND_KIOSK_ACCESS="paired") as closed:
+        set_password(closed)
+        headers, content = multipart(10)
+        assert stranger(closed).ask("PUT", "/_stcore/upload_file/x/y", headers=headers, content=content).status_code == 401
+        assert stranger(closed).ask("POST", "/api/kiosk/frame").json()["state"] == "unpaired"
+
+
+# Where the server is known, and through what it is reached -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8501", ""])
+def test_another_name_for_this_machine_gets_nothing(app: App, host: str) -> None:
+    visitor, _ = signed_in(app)
+    answer = visitor.ask("GET", "/records", headers={"Host": host, "Origin": f"http://{host}"})
+    assert answer.status_code in {400, 421}
+    with pytest.raises(InvalidStatus), visitor.page(Host=host, Origin=f"http://{host}"):
+        pass
+    assert visitor.ask("GET", "/healthz", headers={"Host": host or "x"}).status_code == 200, "for whoever watches"
+
+
+def test_behind_a_proxy_cookies_are_secure_and_the_public_name_counts(tmp_path: Path, model_dir: Path) -> None:
+    forwarded = {
+        "Host": "attend.example.org",
+        "Origin": "https://attend.example.org",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "203.0.113.9",
+    }
+    with serving(tmp_path, model_dir, ATTEND_PUBLIC_URL="https://attend.example.org") as behind:
+        set_password(behind)
+        assert "https://attend.example.org/in/setup?token=" in behind.log
+        visitor, _ = signed_in(behind)
+        answer = visitor.ask("GET", "/records", headers=forwarded)
+        assert answer.status_code == 200
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        answer = stranger(behind).ask("GET", "/", headers=forwarded)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/in/pair"), "it is not this machine's alone"
+        assert "; Secure" in answer.headers["set-cookie"]
+        assert stranger(behind).ask("GET", "/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_forwarded_addresses_of_strangers_are_not_believed(tmp_path: Path, model_dir: Path) -> None:
+    with serving(tmp_path, model_dir, FORWARDED_ALLOW_IPS="192.0.2.1") as direct:
+        set_password(direct)
+        answer = stranger(direct).ask("GET", "/", headers={"X-Forwarded-Proto": "https"})
+        assert "strict-transport-security" not in answer.headers
+        assert "Secure" not in answer.headers["set-cookie"]
+
+
+def test_the_device_cookie_is_signed_and_out_of_reach_of_scripts(app: App) -> None:
+    header = stranger(app).ask("GET", "/").headers["set-cookie"]
+    name, _, rest = header.partition("=")
+    assert name == "attend_device"
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=34560000"} <= {part.strip() for part in rest.split(";")}
+    visitor = with_device(app)
+    assert "set-cookie" not in visitor.ask("GET", "/").headers
+    forged = Visitor(app, {"attend_device": visitor.cookies["attend_device"][:-3] + "abc"})
+    assert "set-cookie" in forged.ask("GET", "/").headers
+
+
+def test_a_script_gets_no_page_and_a_page_gets_no_script_of_another(app: App) -> None:
+    answer = stranger(app).ask("GET", "/nothing", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    with stranger(app).page() as page:
+        assert pages_of(page.run("nothing")) == {""}

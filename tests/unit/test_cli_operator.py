@@ -1,0 +1,69 @@
+"""`operator`: a link that really sets the password, and an end to all sessions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from attendance.services.accounts import Accounts
+from attendance.store.connect import connect
+from tests.account_place import GOOD
+from tests.cli_shell import Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    """As the server has them, on the database of the commands."""
+    store = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
+    yield Accounts(store, idle=timedelta(minutes=30), longest=timedelta(hours=12))
+    store.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
+    return Shell(tmp_path, monkeypatch, capfdbinary)
+
+
+def token_of(url: str) -> str:
+    return parse_qs(urlsplit(url).query)["token"][0]
+
+
+def test_the_link_sets_the_password_once(shell: Shell, accounts: Accounts) -> None:
+    answer = shell("operator", "link")
+    assert answer.code == 0
+    url = answer.out.strip()
+    assert url.startswith("http://localhost:8501/in/setup?token=")
+    assert "once, within 24 hours" in answer.err
+    accounts.set_password(token_of(url), GOOD)
+    assert accounts.check(GOOD)
+    assert not accounts.link_fits(token_of(url))
+
+
+def test_the_link_begins_with_the_address_that_people_open(
+    shell: Shell, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATTEND_PUBLIC_URL", "https://attend.example.org/")
+    document = shell("operator", "link", "--json").document
+    assert document["hours"] == 24
+    assert document["url"].startswith("https://attend.example.org/in/setup?token=")
+    assert accounts.link_fits(token_of(document["url"]))
+
+
+def test_everybody_is_signed_out(shell: Shell, accounts: Accounts) -> None:
+    sessions = [accounts.start("operator") for _ in range(2)]
+    assert shell("operator", "sign-out-all").out == "Signed out everybody: 2 sessions ended.\n"
+    assert [accounts.session(sid) for sid in sessions] == [None, None]
+    assert shell("operator", "sign-out-all", "--json").document == {"ended": 0}
+    assert [entry["action"] for entry in shell("audit", "--json").document["entries"]][-2:] == ["sign-out-all"] * 2
+
+
+def test_another_word_is_no_command(shell: Shell) -> None:
+    assert shell("operator", "password").code == 2
+    assert shell("operator").code == 2
