@@ -31,7 +31,7 @@ COPY --from=packages /venv /venv
 COPY --from=models /models /models
 WORKDIR /srv/attend
 COPY .streamlit ./.streamlit
-COPY attend_app.py params.yaml ./
+COPY attend_app.py mlflow_utils.py params.yaml ./
 COPY attendance ./attendance
 # The root may be read-only: whatever is written goes below /data. The compiled detector is kept there too, for it fits one
 # kind of processor; until it is made, at the first start, ONNX Runtime finds the faces.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from attendance.api import html
@@ -47,6 +48,10 @@ async def form(request: Request) -> dict[str, str] | Response:
         data = await body(request, MOST_BYTES)
     except BodyTooLong:
         return html.message("That can't be accepted", "The form is longer than any that this page has.", status=413)
+    except TimeoutError:
+        return html.message("That took too long", "The form did not arrive. Open the page again and repeat.", status=408)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody hears it
     return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
 
 

@@ -6,7 +6,6 @@ stored before; after a lost answer the screen asks by the attempt's id.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import timedelta
 from functools import wraps
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 MOST_BYTES = 300_000  # of a frame; at 640x480 one has about 30 kB
-SENDING_S = 5.0  # a frame that takes longer to arrive is of no use
 TOLD_FOR = timedelta(minutes=10)  # for so long a screen may ask after its attempts, and dispute them
 SUGGESTED = 6
 LOOKED_THROUGH = 1_000  # people that fit, of whom the suggested are taken
@@ -83,8 +81,8 @@ def _guarded(handler: Handler) -> Handler:
             return refused.answer
         except Busy:
             return refusal(503, BUSY, SHED_S)
-        except BodyTooLong:
-            return foreign(413)
+        except (BodyTooLong, TimeoutError) as error:
+            return foreign(408 if isinstance(error, TimeoutError) else 413)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody hears it
         except AttendanceError as error:
@@ -125,11 +123,7 @@ async def frame(request: Request) -> Response:
         return foreign(415)
     asked, visitor, here = asked_of(request.headers), visitor_of(request), running()
     _application(here)
-    try:
-        async with asyncio.timeout(SENDING_S):
-            picture = await body(request, MOST_BYTES)
-    except TimeoutError:
-        return foreign(408)
+    picture = await body(request, MOST_BYTES)
     if not picture.startswith(b"\xff\xd8\xff"):
         return refusal(422, UNREADABLE)
     answer = await here.work(_look, here, asked, picture, visitor.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 STYLE = "/in/style.css"
+SENDING_S = 5.0  # whatever is sent here fits a frame or a form, and arrives in less on any line that could show a camera
 
 
 class BodyTooLong(Exception):  # noqa: N818 - not an error of the program: what a client sent
@@ -33,15 +35,18 @@ async def body(request: Request, most: int) -> bytes:
 
     Raises:
         BodyTooLong: it is longer, or states a length that is no number.
+        TimeoutError: it took longer than ``SENDING_S`` to arrive.
+        ClientDisconnect: the client left before it was complete.
     """
     stated = request.headers.get("content-length", "0")
     if not stated.isdecimal() or int(stated) > most:
         raise BodyTooLong
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > most:
-            raise BodyTooLong
+    async with asyncio.timeout(SENDING_S):
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > most:
+                raise BodyTooLong
     return bytes(data)
 
 

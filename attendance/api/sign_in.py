@@ -27,7 +27,7 @@ SIGN_IN = "/in/sign-in"
 GLOBAL_RATE, GLOBAL_BURST = 0.5, 20
 
 _NOTES = {
-    "ended": "You were signed out after a pause. Sign in to go on.",
+    "ended": "You were signed out. Sign in to go on.",
     "out": "Signed out.",
 }
 _AWAY = "Nobody can sign in until it is back. The check-in goes on by itself as soon as it can."

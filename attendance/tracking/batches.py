@@ -69,14 +69,13 @@ Request = Start | Batch | Artifact | End
 
 
 def gather(entries: Iterable[Entry]) -> list[Request]:
-    """The requests that send these calls."""
+    """The requests that send these calls. When a start, an artifact or an end arrives, all that was called before it has."""
     requests: list[Request] = []
     open_batches: dict[Run, Batch] = {}
     for entry in entries:
         if isinstance(entry, Start | Artifact | End):
-            if (batch := open_batches.pop(entry.run, None)) is not None:
-                requests.append(batch)
-            requests.append(entry)
+            requests += [*open_batches.values(), entry]
+            open_batches.clear()
             continue
         batch = open_batches.setdefault(entry.run, Batch(entry.run))
         if not batch.add(entry):

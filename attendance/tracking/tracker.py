@@ -9,7 +9,7 @@ import os
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, SupportsFloat
 
 import structlog
 
@@ -111,13 +111,13 @@ class MLflowTracker:
                 self._put(recording.param(run, key, value))
 
     @_never_raises
-    def log_metric(self, key: str, value: float, step: int | None = None) -> None:
+    def log_metric(self, key: str, value: SupportsFloat, step: int | None = None) -> None:
         """A metric at this moment; NaN and the infinities are values like others."""
         if run := self._active("log_metric"):
             self._put(recording.metric(run, key, value, step))
 
     @_never_raises
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, SupportsFloat], step: int | None = None) -> None:
         """Several metrics of one step."""
         if run := self._active("log_metrics"):
             for key, value in dict(metrics).items():

@@ -1,10 +1,9 @@
-"""One destination's queue and the thread that empties it. Callers append and go on; only they themselves decide to wait."""
+"""The thread that empties one destination's queue: sends, tries again, gives up what will never be taken."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
@@ -16,96 +15,26 @@ from attendance.tracking import probe
 from attendance.tracking.batches import Batch, gather
 from attendance.tracking.entries import Artifact, End, Start
 from attendance.tracking.limits import LIMITS, Limits
+from attendance.tracking.mailbox import Mailbox
 from attendance.tracking.sending import Sender, is_at_fault
-from attendance.tracking.spool import Spool
 from attendance.tracking.words import say, what
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attendance.tracking.batches import Request
-    from attendance.tracking.entries import Entry
 
 log = structlog.get_logger(__name__)
 _CHUNK = 5_000  # calls that are gathered into requests at once
 _random = SystemRandom()
 
 
-class Worker:
-    """The queue of one tracking URI.
-
-    Attributes:
-        uri: may hold a password; never logged as it is.
-        dropped: calls that were lost, with a warning that says so.
-    """
+class Worker(Mailbox):
+    """The thread of one tracking URI."""
 
     def __init__(self, uri: str, limits: Limits = LIMITS) -> None:
-        self.uri = uri
-        self.limits = limits
-        self.dropped = 0
-        self.spool = Spool(limits.spool_bytes)
-        self._local = uri.startswith("sqlite:")
-        self._queue: deque[Entry] = deque()
-        self._requests: deque[Request] = deque()
-        self._changed = threading.Condition()
-        self._at_work = threading.Lock()  # held while a request is made
-        self._thread: threading.Thread | None = None
+        super().__init__(uri, limits)
         self._sender: Sender | None = None
-        self._asked_at: float | None = None  # since when a request has been without an answer, monotonic
-        self._began_at = 0.0
-        self._away = False  # the last request failed
+        self._at_work = threading.Lock()  # held while a request is made
         self._hurry = False  # the process ends: no more pauses
-        self._unusable = False  # mlflow cannot be imported
-        self._said_full = False
-
-    def put(self, entry: Entry) -> bool:
-        """Take a call over. False, with the call counted, where the queue is full or its run was never started.
-
-        The end of a run that was taken over is always taken over.
-        """
-        with self._changed:
-            full = len(self._queue) >= self.limits.queue_entries and not isinstance(entry, End)
-            if full or entry.run.lost or self._unusable:
-                return self._drop(entry, full=full)
-            self._queue.append(entry)
-            if self._thread is None and not self._start():
-                return self._drop(entry, full=False)
-            self._changed.notify_all()
-            return True
-
-    def wait(self, done: Callable[[], bool], longest_s: float, silence_s: float) -> bool:
-        """Wait until it is done, as long as that can be expected soon: not while the server is away, not longer than a
-        server has left a request without an answer for ``silence_s``, and at most ``longest_s`` once mlflow is imported."""
-        began = time.monotonic()
-        with self._changed:
-            while not done():
-                if self._away or self._unusable or self._thread is None:
-                    return False
-                now = time.monotonic()
-                if self._sender is None:
-                    left = began + self.limits.start_s - now
-                else:
-                    left = max(began, self._began_at) + longest_s - now
-                if self._asked_at is not None and not self._local:
-                    left = min(left, self._asked_at + silence_s - now)
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            return True
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing waits, whatever the server does, but not longer than this."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.idle() or self._unusable, timeout_s) and not self._unusable
-
-    def waiting(self) -> int:
-        """Calls and requests that have not arrived."""
-        with self._changed:
-            return len(self._queue) + sum(len(one) if isinstance(one, Batch) else 1 for one in self._requests)
-
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is being sent."""
-        return not self._queue and not self._requests
 
     def hold(self) -> bool:
         """Let no request begin, and wait for the one under way: a fork in the middle of it would leave its locks held for
@@ -127,24 +56,13 @@ class Worker:
                 self._away = False  # a further failure sets it again
                 self._changed.notify_all()
             if self._local:
-                self.flush(self.limits.exit_s)
+                self.flush(self.limits.exit_s + (self.limits.start_s if self._opened_at is None else 0))
             else:
                 self.wait(self.idle, self.limits.exit_s, self.limits.exit_silence_s)
         if left := self.waiting():
             log.warning("tracking_calls_lost", tracking_uri=masked(self.uri), calls=left, why="the process ends")
-        else:
-            self.spool.remove()
-
-    def _drop(self, entry: Entry, *, full: bool) -> bool:
-        self.dropped += 1
-        if isinstance(entry, Start):
-            entry.run.lost = True
-        if isinstance(entry, Artifact):
-            self.spool.discard(entry.copy)
-        if full and not self._said_full:
-            self._said_full = True
-            log.warning("tracking_queue_full", tracking_uri=masked(self.uri), waiting=len(self._queue), now="dropping calls")
-        return False
+            self._abandon()
+        self.spool.remove()
 
     def _start(self) -> bool:
         self._thread = threading.Thread(target=self._work, name="attend-tracking", daemon=True)
@@ -169,8 +87,12 @@ class Worker:
                 taken = [self._queue.popleft() for _ in range(min(_CHUNK, len(self._queue)))]
                 self._requests.extend(gather(taken))
             self._tell_dropped()
-            while self._requests and not self._unusable:
-                self._deliver(self._requests[0])
+            while (request := self._next()) is not None:
+                self._deliver(request)
+
+    def _next(self) -> Request | None:
+        with self._changed:
+            return self._requests[0] if self._requests else None
 
     def _deliver(self, request: Request) -> None:
         """See one request to its end: arrived, or refused for good."""
@@ -214,7 +136,7 @@ class Worker:
         except Exception as error:
             raise TrackingError(say(error)) from error
         with self._changed:
-            self._sender, self._began_at = sender, time.monotonic()
+            self._sender, self._opened_at = sender, time.monotonic()
         return sender
 
     def _ask(self, at: float | None) -> None:
@@ -225,7 +147,8 @@ class Worker:
     def _arrived(self, request: Request) -> None:
         with self._changed:
             was_away, self._away, self._asked_at = self._away, False, None
-            self._requests.popleft()
+            if self._requests:  # not where they have been given up since
+                self._requests.popleft()
             self._changed.notify_all()
         if isinstance(request, Artifact):
             self.spool.discard(request.copy)
@@ -233,11 +156,11 @@ class Worker:
             log.info("tracking_back", tracking_uri=masked(self.uri), waiting=self.waiting())
 
     def _failed(self, error: Exception) -> None:
-        with self._changed:
-            was_away, self._away = self._away, True
-            self._changed.notify_all()
-        if not was_away and not self._hurry:
+        if not self._away and not self._hurry:  # said before those who wait go on, since the process may end then
             log.warning("tracking_away", tracking_uri=masked(self.uri), error=say(error), waiting=self.waiting())
+        with self._changed:
+            self._away = True
+            self._changed.notify_all()
 
     def _pause(self, tries: int) -> None:
         pause_s = min(self.limits.retry_longest_s, self.limits.retry_first_s * 2 ** min(tries - 1, 20))
@@ -251,40 +174,28 @@ class Worker:
         """The server answers, but not to this. A batch is taken apart, so that only the calls at fault are lost."""
         if isinstance(request, Batch) and len(request) > 1:
             with self._changed:
-                self._requests.popleft()
-                self._requests.extendleft(reversed(request.singles()))
+                if self._requests:
+                    self._requests.popleft()
+                    self._requests.extendleft(reversed(request.singles()))
             return
         if isinstance(request, Start):
             request.run.lost = True
         self._give_up(request, error)
 
     def _give_up(self, request: Request, error: Exception | None) -> None:
+        if error is not None:
+            log.warning("tracking_refused", tracking_uri=masked(self.uri), **what(request), error=say(error))
         with self._changed:
-            self._requests.popleft()
+            if self._requests:
+                self._requests.popleft()
             self.dropped += len(request) if isinstance(request, Batch) else 1
             if isinstance(request, End):
                 request.run.ended = True  # nobody need wait for it
             self._changed.notify_all()
         if isinstance(request, Artifact):
             self.spool.discard(request.copy)
-        if error is not None:
-            log.warning("tracking_refused", tracking_uri=masked(self.uri), **what(request), error=say(error))
 
     def _cannot(self, error: Exception) -> None:
-        with self._changed:
-            self._unusable = True
-            self.dropped += len(self._queue) + len(self._requests)
-            self._queue.clear()
-            self._requests.clear()
-            self._changed.notify_all()
-        self.spool.remove()
         log.warning("tracking_off", why="mlflow cannot be imported", error=say(error))
-
-    def _tell_dropped(self) -> None:
-        """Once there is room again, say how much was dropped."""
-        with self._changed:
-            over = self._said_full and len(self._queue) < self.limits.queue_entries // 2
-            if over:
-                self._said_full = False
-        if over:
-            log.warning("tracking_calls_dropped", tracking_uri=masked(self.uri), calls=self.dropped, why="a full queue")
+        self._abandon()
+        self.spool.remove()

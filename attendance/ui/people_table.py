@@ -85,7 +85,7 @@ def _table(people: Sequence[Person]) -> str | None:
         },
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
-        # Other rows are another table: kept under one name, it would lose the first press after they changed.
+        # Other rows are another table, so that a press is never taken for whoever stood in that row before.
         key=f"people-table-{zlib.crc32(repr(people).encode()):08x}",
         alt="People by name",
     )

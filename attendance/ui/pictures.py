@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CAMERA, FILES = "Camera", "Files"
 TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
+PICTURE_MB = 20  # as ATTEND_MAX_IMAGE_BYTES allows by default; larger ones would be refused after the upload
 
 
 @dataclass
@@ -65,8 +66,8 @@ def from_files(key: str, *, several: bool = True) -> list[UploadedFile]:
     """Files that were chosen or dropped."""
     label = "JPEG, PNG, WebP or HEIC" + (", several at once" if several else "")
     if several:
-        return st.file_uploader(label, type=TYPES, accept_multiple_files=True, key=key)
-    one = st.file_uploader(label, type=TYPES, key=key)
+        return st.file_uploader(label, type=TYPES, accept_multiple_files=True, key=key, max_upload_size=PICTURE_MB)
+    one = st.file_uploader(label, type=TYPES, key=key, max_upload_size=PICTURE_MB)
     return [one] if one is not None else []
 
 

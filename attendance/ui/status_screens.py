@@ -10,7 +10,7 @@ import streamlit as st
 from attendance.api import streamlit_private
 from attendance.api.doors import place_of
 from attendance.api.running import running
-from attendance.checks import PORT
+from attendance.api.streamlit_private import port
 from attendance.errors import AttendanceError
 from attendance.ui import operator
 from attendance.ui.messages import sentence_for
@@ -97,7 +97,7 @@ def _form() -> None:
 def camera_advice() -> None:
     """What a camera needs, in words."""
     st.subheader("Camera", anchor=False)
-    secure = f"Browsers give the camera to secure pages only: https, or `http://localhost:{PORT}` on this machine itself."
+    secure = f"Browsers give the camera to secure pages only: https, or `http://localhost:{port()}` on this machine itself."
     advice = [
         f"**Address.** {secure}",
         "**Place.** At the height of the eyes, an arm's length away, with nobody passing behind.",

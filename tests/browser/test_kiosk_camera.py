@@ -41,7 +41,7 @@ def test_refused_by_the_browser_itself(chromium: Browser, app: App) -> None:
         page.goto(app.url)
         says_on_the_real_page(page, "refused")
         expect(page.get_by_role("heading", level=1)).to_have_text("The camera is blocked")
-        expect(page.get_by_role("listitem")).to_have_count(3)
+        expect(page.locator(".nocam li")).to_have_count(3)
         page.context.grant_permissions(["camera"])
         says_on_the_real_page(page, "nobody-registered")  # by itself: it hears of the permission
 

@@ -118,7 +118,7 @@ def test_after_a_result_the_next_person_is_anybody_again(page: Page, server: Ser
 
 def test_where_the_name_is_asked_first_it_is_asked_each_time(page: Page, server: Server) -> None:
     server.status = k.READY | {"mode": "name", "names": False}
-    page.goto(server.url)
+    page.goto(f"{server.url}/?mode=name")
     field = page.get_by_label("Your staff number or full name")
     expect(field).to_be_focused()
     expect(page.locator(".alt")).to_be_hidden()

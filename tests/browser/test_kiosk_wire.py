@@ -170,6 +170,18 @@ def test_away_counts_down_and_comes_back_by_itself(page: Page, server: Server) -
     says(page, "waiting")
 
 
+def test_nobody_registered_is_said_before_anybody_stands_there(page: Page, server: Server) -> None:
+    words = {"headline": "Nobody is registered yet", "help": "Please ask at the desk.", "tone": "away", "icon": "pause"}
+    server.status = k.READY | words | {"state": "nobody-registered"}
+    page.goto(server.url)
+    says(page, "nobody-registered")
+    expect(page.locator(".alt")).to_be_hidden()
+    server.frame = k.DECIDING
+    says(page, "deciding")
+    server.frame, server.status = k.WAITING, k.READY
+    says(page, "waiting")
+
+
 def test_try_now(page: Page, server: Server) -> None:
     server.status = k.refused("away", "Check-in is paused", "Nothing is being recorded.", 60)
     page.goto(server.url)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Position, expect
 
 from attendance.store.connect import connect
 from tests.app.office import with_records
@@ -48,7 +48,9 @@ def pick(page: Page, row: int) -> None:
     ready(page)
     table = page.get_by_test_id("stDataFrame").first
     expect(table.locator("canvas").first).to_be_visible()
-    table.click(position={"x": 240, "y": 36 + 48 * row + 24})
+    place: Position = {"x": 240, "y": 36 + 48 * row + 24}
+    table.hover(position=place)  # the grid wants to see the pointer come, as a hand brings it
+    table.click(position=place)
 
 
 def pictures(astronaut: NDArray[np.uint8], count: int) -> list[bytes]:

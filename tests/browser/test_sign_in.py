@@ -72,7 +72,7 @@ def test_a_session_ends_after_a_pause_and_says_so(page: Page, tmp_path: Path, mo
         page.goto(f"{app.url}/status")
         expect(page.get_by_role("heading", name="Status", level=1)).to_be_visible()
         expect(page).to_have_url(re.compile(r"/in/sign-in\?ended=1&next=%2Fstatus$"), timeout=90_000)
-        expect(page.get_by_role("status")).to_have_text("You were signed out after a pause. Sign in to go on.")
+        expect(page.get_by_role("status")).to_have_text("You were signed out. Sign in to go on.")
         page.goto(f"{app.url}/records")
         expect(page).to_have_url(re.compile(r"/in/sign-in\?next=/records"))
 

@@ -136,7 +136,7 @@ def test_signing_out_ends_the_session_everywhere(make: Callable[..., Server], sc
     assert "Signed out." in browser.get(onward).text
     led = second_tab.get("/records").headers["location"]
     assert led.startswith("/in/sign-in?next=/records&ended")
-    assert "You were signed out after a pause." in second_tab.get(led).text
+    assert "You were signed out." in second_tab.get(led).text
     assert server.post(browser, "/in/sign-out").status_code == 303  # once more does nothing
 
 

@@ -67,7 +67,7 @@ def test_everything_of_a_run_is_there_when_its_block_is_left(
         tracker.log_param("threshold", 0.53)
         tracker.log_params({"use_alignment": True, "count": np.int64(3), "nothing": None})
         tracker.log_metric("accept_rate", 0.97, step=1)
-        tracker.log_metrics({"fmr": float(np.float32(0.5)), "match": True}, step=2)
+        tracker.log_metrics({"fmr": np.float32(0.5), "match": True}, step=2)
         tracker.set_tag("reviewed", False)
         tracker.set_tags({"by": "Ada", "site": "annexe"})
         tracker.log_artifact(str(report), "reports")

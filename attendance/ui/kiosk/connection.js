@@ -9,9 +9,10 @@ const BLOCKED = 3; // frames in a row without any answer of ours
 const LATE = 2; // the same where an answer did not come in time, which takes long by itself
 const REFUSED = 3; // frames in a row that were refused, before anybody need hear of it
 const LOOK_MS = 30_000; // between looks at what kind of kiosk this is
+const LOOK_EMPTY_MS = 5000; // the same while nobody is registered
 
 /**
- * `kiosk` has `state`, `data`, `fire`, `render`, `showResult`, `learn` and `stopped`. `heard` and `refused` take the answers
+ * `kiosk` has `state`, `data`, `fire`, `render`, `showResult`, `learn`, `sends` and `stopped`. `heard` and `refused` take the answers
  * to frames that came, `lost` those that did not; the last two give the pause before the next frame in ms.
  */
 export function createConnection(kiosk) {
@@ -45,8 +46,9 @@ export function createConnection(kiosk) {
     const body = answer.body || {};
     if (answer.status === 401 || body.state === "unpaired") unpaired(body);
     else if (answer.kind === "ok" && !isPaused(body.state)) {
-      state.server = null;
-      tries = 0;
+      // Where frames are sent, the first that is taken says that all is well again; until then the screen keeps saying "paused".
+      if (state.server && kiosk.sends()) state.server.isTrying = true;
+      else state.server = null;
       kiosk.learn(body);
       kiosk.render();
     } else if (answer.kind === "refused" && answer.status === 429) askedAt += jitter(answer.retryMs);
@@ -83,6 +85,7 @@ export function createConnection(kiosk) {
     heard() {
       failures = refusals = tries = 0;
       state.hint = null;
+      state.server = null;
     },
     refused({ status, body, retryMs }) {
       failures = 0;
@@ -91,6 +94,7 @@ export function createConnection(kiosk) {
         pause(body, retryMs || undefined);
         return 100;
       }
+      state.server = null; // it answers: it has too much to do, or does not like this frame
       refusals += 1;
       if (refusals >= REFUSED && body.headline) state.hint = body;
       kiosk.render();
@@ -121,7 +125,7 @@ export function createConnection(kiosk) {
         state.server.retryAt = now + AGAIN_MS[2];
         if (state.snapshot) kiosk.fire("retry", uuid()); // the page tries the same picture again
         else askStatus();
-      } else if (!state.server && now - askedAt > LOOK_MS) askStatus();
+      } else if (!state.server && now - askedAt > (state.status.state === "nobody-registered" ? LOOK_EMPTY_MS : LOOK_MS)) askStatus();
     },
   };
 }

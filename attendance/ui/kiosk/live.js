@@ -59,7 +59,16 @@ function createKiosk(root, data, fire) {
   let taken; // id of the last answer to a picture
   let stopped = false;
 
-  const connection = createConnection({ state, render, showResult, learn, data: () => data, fire: (...event) => fire(...event), stopped: () => stopped });
+  const connection = createConnection({
+    state,
+    render,
+    showResult,
+    learn,
+    sends,
+    data: () => data,
+    fire: (...event) => fire(...event),
+    stopped: () => stopped,
+  });
   const picker = createPicker(root, { chosen: claim, announce: (text) => panel.say(text) });
   const camera = createCamera(video, (next) => {
     const isProbe = state.snapshot; // it is opened only to find out why Streamlit's input has no picture
@@ -243,9 +252,13 @@ function createKiosk(root, data, fire) {
     camera.open();
   }
 
-  const isOpen = () => !state.snapshot && !state.server && !state.naming && !state.cutSince;
+  /** Whether there are frames to send, and nothing else is waited for. */
+  function sends() {
+    return camera.state === "on" && !state.snapshot && !state.naming && !state.cutSince && !document.hidden;
+  }
+
   const sender = createSender(video, {
-    may: () => camera.state === "on" && isOpen() && !document.hidden && video.readyState > 1,
+    may: () => sends() && (!state.server || state.server.isTrying) && video.readyState > 1,
     about: () => ({ view, turn: state.turn, claim: state.claim?.value }),
     heard: (answer, of) => {
       if (answer.kind === "ok") return onAnswer(answer.body, of);

@@ -62,7 +62,8 @@ function badge({ cx, cy, ry }, fill, sign, unit) {
  */
 export function createOverlay(svg, video) {
   let shown = { kind: "none", boxes: [], agreed: 0, needed: 0 };
-  let from = [];
+  let from = []; // where the boxes were, are, and are going to, on the stage
+  let now = [];
   let target = [];
   let began = 0;
   let request = 0;
@@ -128,19 +129,19 @@ export function createOverlay(svg, video) {
 
   function step() {
     const share = still.matches ? 1 : Math.min(1, (performance.now() - began) / FOLLOW_MS);
-    const now = target.map((box, at) => box.map((edge, side) => from[at][side] + share * (edge - from[at][side])));
+    now = target.map((box, at) => box.map((edge, side) => from[at][side] + share * (edge - from[at][side])));
     draw(now);
-    from = share < 1 ? from : target;
     request = share < 1 ? requestAnimationFrame(step) : 0;
   }
 
   function aim() {
     const next = shown.boxes.map(placed);
-    from = next.map((box, at) => (target.length === next.length ? target[at] : box));
+    if (JSON.stringify(next) === JSON.stringify(target)) return draw(now); // on its way there, or there
+    from = next.map((box, at) => (now.length === next.length ? now[at] : box));
     target = next;
     began = performance.now();
     cancelAnimationFrame(request);
-    step();
+    return step();
   }
 
   const watcher = new ResizeObserver(aim);

@@ -67,7 +67,8 @@ function lookView(state, act, view) {
 }
 
 function answerView(state, act) {
-  const answer = state.answer || { state: "waiting", tone: "quiet", ...WORDS.waiting };
+  const seen = state.answer || { state: "waiting", tone: "quiet", ...WORDS.waiting };
+  const answer = seen.state === "waiting" && state.status.state === "nobody-registered" ? state.status : seen;
   const words = state.saving && answer.state === "deciding" ? WORDS.saving : answer;
   const view = { ...answer, ...words, key: answer.state, fact: null, hint: true, buttons: [], alt: wayLink(state, act) };
   if (state.claim) return lookView(state, act, view);
