@@ -115,7 +115,8 @@ function createKiosk(root, data, fire) {
   function endResult() {
     const hadClaim = state.claim;
     Object.assign(state, { result: null, dispute: null, followed: null, claim: null });
-    if (state.snapshot) state.answer = null;
+    // What was told is over: green without its time would be no longer true, until the next answer comes.
+    if (state.snapshot || state.answer?.hold_ms > 0) state.answer = null;
     if (hadClaim) state.turn += 1;
     if (hadClaim && state.snapshot) fire("claim", { value: "" });
     if (state.status.mode === "name") openNames();
