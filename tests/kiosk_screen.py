@@ -68,15 +68,15 @@ class Screen:
         }
         return self.ask("POST", "/api/kiosk/frame", headers=headers, content=jpeg)
 
-    def until(self, state: str, frames: Sequence[bytes], most: int = 40) -> dict[str, Any]:
-        """Send frames in turn until an answer has this state."""
+    def until(self, states: str, frames: Sequence[bytes], most: int = 40) -> dict[str, Any]:
+        """Send frames in turn until an answer has this state, or one of these, with "or" between them."""
         heard = []
         for number in range(most):
             answer: dict[str, Any] = self.send(frames[number % len(frames)]).json()
             heard.append(answer["state"])
-            if heard[-1] == state:
+            if heard[-1] in states.split(" or "):
                 return answer
-        raise AssertionError(f"never {state}: {heard}")
+        raise AssertionError(f"never {states}: {heard}")
 
 
 def frames_of(picture: NDArray[np.uint8], count: int = 6) -> list[bytes]:

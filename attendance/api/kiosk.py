@@ -185,6 +185,7 @@ async def status(request: Request) -> Response:
             return status_as_json(AWAY, here.settings, **kind)
         if not visitor.may_check_in:
             return status_as_json(UNPAIRED, here.settings, **kind, code=await _code(request, visitor))
+        await here.ask(here.follow)  # a screen that waits for a name sends no frame that would
         application = _ready(here)
         if application is None:
             return status_as_json(screen_for(here.error), here.settings, **kind)

@@ -6,12 +6,14 @@ its own: an element that came and went above it would start the camera anew.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from attendance.api.kiosk_wire import clock
 from attendance.api.running import running
+from attendance.errors import AttendanceError
 from attendance.ui import operator
 from attendance.ui.kiosk import HERE, markup, script, style
 from attendance.ui.snapshot import claim_from, snapshot
@@ -43,6 +45,8 @@ def kiosk_page() -> None:
 def _status() -> dict[str, Any]:
     """What the screen shows before it has asked the server, and where it cannot ask."""
     here = running()
+    with suppress(AttendanceError):  # the screen says by itself what is away
+        here.follow()
     mode = here.application().live.policy.mode if here.state == "ready" else here.settings.params.policy.kiosk_mode
     names = operator.role() in {"operator", "paired"}
     return {"site": here.settings.site, "clock": clock(here.settings), "mode": mode, "names": names}

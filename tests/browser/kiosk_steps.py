@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -13,7 +15,7 @@ from attendance.bootstrap import build
 from attendance.services.enrol import NamedPicture
 from attendance.settings import load
 from attendance.store.connect import connect
-from tests.browser.conftest import ALLOWED, ARGUMENTS, CHROMIUM
+from tests.browser.conftest import ALLOWED, ARGUMENTS, CHROMIUM, FFMPEG
 
 if TYPE_CHECKING:
     import re
@@ -94,6 +96,16 @@ def screen(chromium: Browser, *arguments: str) -> Iterator[Page]:
         yield page
     finally:
         opened.close()
+
+
+def moving(video: Path, target: Path) -> Path:
+    """A film of a video for the fake webcam, 640x480; it begins again at its end."""
+    if FFMPEG is None:
+        pytest.skip("needs ffmpeg, which makes the fake webcam's film")
+    shape = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:(ow-iw)/2:(oh-ih)/2,format=yuvj420p"
+    how = ["-vf", shape, "-r", "20", "-q:v", "3", "-an", "-f", "mjpeg", str(target)]
+    subprocess.run([FFMPEG, "-y", "-v", "error", "-i", str(video), *how], check=True)
+    return target
 
 
 def showing(film: Path) -> list[str]:

@@ -268,4 +268,5 @@ def test_paired_screens_only(folder: Path, model_dir: Path, frames: list[bytes])
             for nothing in ("e", "", "N-", "lle", "%25%25", "zz"):
                 assert screen.ask("GET", f"/api/kiosk/people?q={nothing}").json() == []
             screen.claim = f"id:{found['id']}"
-            assert screen.until("already", frames)["headline"] == NAME
+            # Already, where another test's check-in is less than a minute old.
+            assert screen.until("checked-in or already", frames)["headline"] == NAME

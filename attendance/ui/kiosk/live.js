@@ -295,6 +295,7 @@ function createKiosk(root, data, fire) {
       Object.assign(state, { server: null, cutSince: 0, answer: null, result: null, shot: 0 });
       state.camera = state.snapshot ? "on" : "starting";
       blindSince = performance.now();
+      if (state.snapshot && state.claim) fire("claim", { value: state.claim.value });
     }
     if (state.snapshot) takeAnswer(data.answer);
     else if (camera.state !== "on") camera.open();
