@@ -23,7 +23,7 @@ MODULES = (
     "names.js",
     "views.js",
     "sender.js",
-    "snapshot.js",
+    "page.js",
     "connection.js",
     "live.js",
 )

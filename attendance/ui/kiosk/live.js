@@ -5,9 +5,9 @@ import { createClock } from "./clock.js";
 import { createConnection } from "./connection.js";
 import { createPicker } from "./names.js";
 import { createOverlay } from "./overlay.js";
+import { closeDialog, createShutter } from "./page.js";
 import { createPanel } from "./panel.js";
 import { createSender, jitter } from "./sender.js";
-import { createShutter } from "./snapshot.js";
 import { createSteps } from "./stage.js";
 import { isPaused, overlayOf, viewOf } from "./views.js";
 import { uuid, wire } from "./wire.js";
@@ -239,6 +239,7 @@ function createKiosk(root, data, fire) {
     if (state.naming && state.status.mode !== "name" && idle > NAMING_IDLE_MS) claim(null);
     if (state.claim && !state.result && idle > CLAIM_IDLE_MS) endResult();
     if (state.snapshot) watchInput(now);
+    closeDialog();
     camera.watch();
     render();
   }

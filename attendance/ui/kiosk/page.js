@@ -1,6 +1,8 @@
-// The way with a button: Streamlit's own camera input stands where the live picture would, and the panel's button presses its.
+// What the kiosk does with Streamlit's page around it. With a button, Streamlit's own camera input stands where the live picture
+// would, and the panel's button presses its.
 const INPUT = '[data-testid="stCameraInput"]';
 const BUTTON = '[data-testid="stCameraInputButton"]';
+const DIALOG_CLOSE = '[data-testid="stDialog"] button[aria-label="Close"]';
 
 /** `stage` is the element whose place the camera input takes. */
 export function createShutter(stage) {
@@ -34,4 +36,9 @@ export function createShutter(stage) {
       for (const [name, value] of Object.entries(next)) document.documentElement.style.setProperty(`--attend-${name}`, value);
     },
   };
+}
+
+/** Without its server Streamlit lays a dialog over the page, which then takes no press. The panel says it, in words for here. */
+export function closeDialog() {
+  document.querySelector(DIALOG_CLOSE)?.click();
 }
