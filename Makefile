@@ -5,6 +5,8 @@ PY := .venv/bin/python
 PORT ?= 8501
 ADDRESS ?= 127.0.0.1
 PYTHON3 ?= python3
+# Two tests at a time, those of a file one after another: they share servers.
+WORKERS ?= -n 2 --dist loadfile
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --python-version 3.11
 
@@ -21,10 +23,10 @@ run: setup  ## set up and open the app at http://localhost:8501
 	@.venv/bin/streamlit run attend_app.py --server.port $(PORT) --server.address $(ADDRESS) --browser.serverAddress localhost
 
 test: setup  ## set up and run the tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(WORKERS)
 
 test-slow: setup  ## kills, faults and long fuzzing: several minutes
-	@$(PY) -m pytest -m slow
+	@$(PY) -m pytest -m slow $(WORKERS)
 
 check: setup  ## formatting, rules, types, structure
 	@.venv/bin/ruff format --check .

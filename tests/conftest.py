@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,23 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ROOT.parent / "shared" / "faces"
+# Engines that a run must have covered, such as "sqlite,mongodb": where one did not pass a single test, the run fails.
+REQUIRED = [engine for engine in os.environ.get("ATTEND_REQUIRE_ENGINES", "").split(",") if engine]
+_passed: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Here, not beside the contract's tests: with several workers the reports reach only the process that started them."""
+    if report.when == "call" and report.passed and report.nodeid.startswith("tests/contract/"):
+        parameters = report.nodeid.partition("[")[2]
+        _passed.update(sorted((engine for engine in REQUIRED if parameters.startswith(engine)), key=len)[-1:])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    missing = [engine for engine in REQUIRED if not _passed[engine]]
+    if missing and session.exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.get_terminal_writer().line(f"\nthe contract suite did not run on {', '.join(missing)}", red=True)
 
 
 @pytest.fixture(scope="session")
