@@ -53,7 +53,7 @@ image-test: setup  ## run the image on an empty volume, check in, and start a ne
 	@$(PY) scripts/image.py test
 
 lock: setup  ## compile requirements.txt from pyproject.toml
-	@$(COMPILE) --upgrade --extra export --extra mlflow --extra openvino --group test pyproject.toml -o requirements.txt
+	@$(COMPILE) --upgrade --extra dvc --extra export --extra mlflow --extra openvino --group test pyproject.toml -o requirements.txt
 	@$(COMPILE) --constraint requirements.txt --extra export pyproject.toml -o requirements-models.txt
 	@$(COMPILE) --constraint requirements.txt pyproject.toml -o requirements-image.txt
 
