@@ -190,11 +190,11 @@ def threshold_for_fpir(strangers: Distances | ArrayLike, target: float, *, searc
 
 
 def people_until(rate: float, searched: int, target: float) -> float:
-    """At how many people FPIR reaches ``target`` where it is ``rate`` among ``searched``; infinity at a rate of 0.
+    """At how many people FPIR reaches ``target`` where it is ``rate`` among ``searched``.
 
-    The model of ``grown``, solved for the number of people.
+    Infinity at a rate of 0 or a target of 1. The model of ``grown``, solved for the number of people.
     """
-    if rate <= 0:
+    if rate <= 0 or target >= 1:
         return math.inf
     return searched * math.log1p(-target) / math.log1p(-min(rate, 1 - 1e-12))
 

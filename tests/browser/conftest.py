@@ -70,8 +70,9 @@ def browser(*arguments: str) -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(webcam: Path) -> Iterator[Browser]:
+    """For a module at most: while Playwright is open its event loop runs here, and no other test could start one."""
     with browser(ALLOWED, f"--use-file-for-fake-video-capture={webcam}") as opened:
         yield opened
 

@@ -149,6 +149,7 @@ def test_fpir_of_independent_people_is_one_minus_the_product() -> None:
     assert metrics.grown(0.001, 1, 50) == pytest.approx(1 - 0.999**50)
     assert metrics.grown(1.0, 5, 7) == 1.0
     assert metrics.people_until(0.0, 9, 0.001) == math.inf
+    assert metrics.people_until(0.5, 1, 1.0) == math.inf
 
 
 def test_the_threshold_for_an_fpir_is_tighter_for_more_people() -> None:
