@@ -17,16 +17,21 @@ COPY requirements-image.txt /
 RUN python -m venv /venv \
     && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements-image.txt \
     && /venv/bin/python -m pip uninstall --yes --quiet pip setuptools \
+    && rm -f /venv/lib/python3*/site-packages/pyarrow/*flight* \
     && find /venv -type d \( -name tests -o -name __pycache__ -o -path '*/pyarrow/include'  \) -prune -exec rm -rf {} +
 
-FROM ${PYTHON}
+FROM ${PYTHON} AS system
+RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin attend \
+    && install -d -o attend -g attend /data \
+    && rm -rf /var/cache/apt/* /var/lib/apt/lists/* /var/log/* /usr/share/doc/* /usr/share/man/* /root/.cache
+
+# From nothing, so that what was removed is really gone, and that a base image made from a folder does not leave that folder's
+# rights on the root, which would shut out everybody but root.
+FROM scratch
 LABEL org.opencontainers.image.title="Attend" \
       org.opencontainers.image.description="Face attendance at a webcam" \
       org.opencontainers.image.licenses="MIT"
-# A base image that was made from a folder may keep that folder's rights, which would shut everybody else out.
-RUN chmod 0755 / \
-    && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin attend \
-    && install -d -o attend -g attend /data
+COPY --from=system / /
 COPY --from=packages /venv /venv
 COPY --from=models /models /models
 WORKDIR /srv/attend
@@ -36,6 +41,7 @@ COPY attendance ./attendance
 # The root may be read-only: whatever is written goes below /data. The compiled detector is kept there too, for it fits one
 # kind of processor; until it is made, at the first start, ONNX Runtime finds the faces.
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/data \
