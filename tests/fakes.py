@@ -110,17 +110,20 @@ REFUSALS: dict[bytes, Callable[[], CaptureError]] = {
 
 
 class FakeEngine:
-    """A FaceEngine without models. ``before`` is called with each picture, to fail or to count; ``seen`` keeps them."""
+    """A FaceEngine without models. ``before`` is called with each picture, to fail or to count; ``seen`` keeps them, and
+    ``looks`` whether smaller faces were to be looked for as well."""
 
     def __init__(self, model_id: str = "fake-v1/align-m20-flip", threshold: float = THRESHOLD) -> None:
         self.model = ModelInfo(model_id, "dlib", DIMENSION, "none", "a stand-in for tests", threshold)
         self.options = RecognitionOptions()
         self.before: Callable[[bytes], None] = lambda _: None
         self.seen: list[bytes] = []
+        self.looks: list[bool] = []
 
-    def capture(self, picture: bytes) -> Capture:
+    def capture(self, picture: bytes, *, small: bool = True) -> Capture:
         self.before(picture)
         self.seen.append(picture)
+        self.looks.append(small)
         if not picture:
             raise ImageUnreadableError("The file is empty.", reason="empty")
         if picture == b"broken model":

@@ -24,8 +24,8 @@ class MovingEngine(FakeEngine):
 
     right = 0.0
 
-    def capture(self, picture: bytes) -> Capture:
-        capture = super().capture(picture)
+    def capture(self, picture: bytes, *, small: bool = True) -> Capture:
+        capture = super().capture(picture, small=small)
         if capture.face is None:
             return capture
         box = Box(FACE.box.x0 + self.right, FACE.box.y0, FACE.box.x1 + self.right, FACE.box.y1)

@@ -41,6 +41,7 @@ _EXACT = {
     "/manifest.json": Door.STATIC,
     "/in/style.css": Door.STATIC,
     "/in/pages.js": Door.STATIC,
+    "/in/base.js": Door.STATIC,
     "/in/icon.svg": Door.STATIC,
     "/in/setup": Door.SETUP,
     "/auth/login": Door.OIDC,

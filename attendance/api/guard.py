@@ -15,7 +15,7 @@ from urllib.parse import quote
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from attendance.api import oidc, streamlit_private, uploads
 from attendance.api.cookies import DEVICE, DEVICE_S
@@ -47,6 +47,7 @@ _OURS = re.compile(rb"x[-_]app[-_]", re.IGNORECASE)  # servers in between may tu
 DOCUMENTS = {Door.KIOSK_PAGE, Door.OFFICE_PAGE}
 GIVES_DEVICE = {Door.KIOSK_PAGE, Door.KIOSK, Door.SIGN_IN}
 AWAY_RETRY_S = 5
+MOST_HEADERS = 32 * 1024  # bytes of all names and values; cookies of ours and of a provider take at most half of it
 
 
 class Guard:
@@ -67,6 +68,7 @@ class Guard:
         self._uploads = uploads.Uploads(app)
         self._new_devices = Buckets(rate=1, burst=60)  # for each address
         self._headers = security_headers(streamlit_private.inline_scripts())
+        self._page, self._files = streamlit_private.page(), streamlit_private.static_files()
         streamlit_private.trust_headers(TRUSTED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +98,8 @@ class Guard:
                 jar, secure = running().cookies, scope["scheme"] == "https"  # read by now, to see that none came
                 cookie = jar.header(DEVICE, found.visitor.device, max_age_s=DEVICE_S, secure=secure)
         out = partial(self._send, send, scope, found, cookie)
+        if answer is None and door in DOCUMENTS:
+            answer = HTMLResponse(self._page)
         if answer is not None:
             await answer(scope, receive, out)
         elif door is Door.UPLOAD and found is not None:
@@ -126,10 +130,14 @@ class Guard:
 
     def _answer_to_all(self, scope: Scope, conn: HTTPConnection, door: Door) -> Response | None:
         """What needs no knowledge of the visitor; None: go on."""
+        if _length(scope) > MOST_HEADERS:
+            return PlainTextResponse("The headers are too large.", 431)
         host = conn.headers.get("host")
         if door is not Door.HEALTH and not (self._place.answers_to(host) and streamlit_private.host_allowed(host)):
             return PlainTextResponse("This server is known by another name.", 421)
         if door is Door.NOWHERE or (door is Door.OIDC and not streamlit_private.oidc_configured()):
+            return self._nowhere(conn)
+        if scope["path"].startswith("/static/") and scope["path"] not in self._files:
             return self._nowhere(conn)
         readable = DOCUMENTS | {Door.STATIC, Door.HEALTH, Door.OFFICE}
         if door in readable and scope["method"] not in {"GET", "HEAD"}:
@@ -173,7 +181,12 @@ class Guard:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send, conn: HTTPConnection) -> None:
         host = conn.headers.get("host")
-        if scope["path"] != SOCKET or not same_origin(conn.headers) or not self._place.answers_to(host):
+        if (
+            scope["path"] != SOCKET
+            or _length(scope) > MOST_HEADERS
+            or not same_origin(conn.headers)
+            or not self._place.answers_to(host)
+        ):
             await refuse_socket(receive, send)
             return
         found = await self._recognition.found(conn.cookies, _address(scope))
@@ -238,6 +251,11 @@ def _again(answer: Response) -> Response:
 
 def _wants_page(conn: HTTPConnection) -> bool:
     return "text/html" in conn.headers.get("accept", "")
+
+
+def _length(scope: Scope) -> int:
+    """Bytes of all headers, and of the address."""
+    return sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["path"]) + len(scope["query_string"])
 
 
 def _address(scope: Scope) -> str:

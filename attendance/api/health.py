@@ -20,10 +20,14 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(_: Request) -> Response:
-    """The store answers and the models are loaded; else 503 with a word for which of them is not there."""
+    """The store answers and takes what is written, and the models are loaded; else 503 with a word for what is not there.
+
+    A password need not be set: a proxy or an orchestrator has to let the operator through to the page that sets it.
+    """
     server = running()
     try:
         await server.ask(_store_answers)
+        server.writes.require()
     except StoreError:
         return PlainTextResponse("database", 503)
     if server.state != "ready":

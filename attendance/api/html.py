@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from attendance.api import streamlit_private
 from attendance.api.requests import STYLE
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _FILES = {
     STYLE: (HERE / "pages.css", "text/css"),
     SCRIPT: (HERE / "pages.js", "text/javascript"),
     ICON: (HERE.parent / "ui" / "icon.svg", "image/svg+xml"),
+    streamlit_private.BASE: (HERE / "base.js", "text/javascript"),
 }
 
 

@@ -126,7 +126,7 @@ async def frame(request: Request) -> Response:
     picture = await body(request, MOST_BYTES)
     if not picture.startswith(b"\xff\xd8\xff"):
         return refusal(422, UNREADABLE)
-    answer = await here.work(_look, here, asked, picture, visitor.device)
+    answer = await here.check_in(_look, here, asked, picture, visitor.device)
     return answer_as_json(answer, here.settings)
 
 
@@ -190,6 +190,7 @@ async def status(request: Request) -> Response:
         if application is None:
             return status_as_json(screen_for(here.error), here.settings, **kind)
         kind["mode"] = application.live.policy.mode
+        here.writes.require()
         count = await here.ask(application.store.count_people)
     except Refused as refused:
         return refused.answer
@@ -270,9 +271,9 @@ async def _code(request: Request, visitor: Visitor) -> str | None:
     """The code that pairs this screen; None where its browser brought no cookie, or where none can be given now."""
     here = running()
     try:
-        cookies = await here.ask(lambda: here.cookies)
+        cookies, devices = await here.ask(lambda: (here.cookies, here.devices))
         if cookies.read(request.cookies, DEVICE) != visitor.device:
             return None
-        return await here.ask(lambda: here.devices.code_for(visitor.device, source=network(visitor.address)))
+        return await here.ask(lambda: devices.code_for(visitor.device, source=network(visitor.address)))
     except AttendanceError:
         return None

@@ -13,7 +13,7 @@ from attendance.api.cookies import DEVICE
 from attendance.api.running import running
 from attendance.api.sign_in import network
 from attendance.api.visitor import visitor_of
-from attendance.errors import AccountError, StoreError, StoreUnavailableError
+from attendance.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,8 +31,6 @@ async def show(request: Request) -> Response:
         return _onward("/")
     try:
         code = await _code(request, visitor)
-    except AccountError:
-        return _wall("Many screens are waiting", "Pair those first. This screen goes on by itself.", status=503)
     except StoreError:
         return _wall("Check-in is paused", "This screen goes on by itself. Please sign in at the desk.", status=503)
     if code is not None:
@@ -49,7 +47,7 @@ async def state(request: Request) -> Response:
     if not _may_go_on(visitor):
         try:
             code = await _code(request, visitor)
-        except (AccountError, StoreError):
+        except StoreError:
             status = 503
     return JSONResponse({"paired": _may_go_on(visitor), "code": code}, status, {"Cache-Control": "no-store"})
 
@@ -68,16 +66,15 @@ async def _code(request: Request, visitor: Visitor) -> str | None:
     """None where the browser did not bring its cookie: a code is of use only to one that will be known again.
 
     Raises:
-        AccountError: too many screens wait.
         StoreUnavailableError: nothing is known of this one.
     """
     if visitor.away:
         raise StoreUnavailableError("The database is away.", reason="unreachable")
     here = running()
-    cookies = await here.ask(lambda: here.cookies)
+    cookies, devices = await here.ask(lambda: (here.cookies, here.devices))
     if cookies.read(request.cookies, DEVICE) != visitor.device:
         return None
-    return await here.ask(lambda: here.devices.code_for(visitor.device, source=network(visitor.address)))
+    return await here.ask(lambda: devices.code_for(visitor.device, source=network(visitor.address)))
 
 
 def _onward(path: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,8 @@ class Recognition:
             self._paired[device] = (paired, now + PAIRED_FOR_S)
         if paired and now >= self._seen.get(device, 0.0):
             self._seen[device] = now + SEEN_EVERY_S  # paired screens are few: an operator typed each one's code
-            running().devices.seen(device)
+            with suppress(StoreError):  # a screen that can be read is paired, whether or not this can be written
+                running().devices.seen(device)
         return paired
 
 

@@ -96,10 +96,10 @@ async def sign_out(request: Request) -> Response:
 
 async def _end(request: Request) -> None:
     here = running()
-    cookies = await here.ask(lambda: here.cookies)
+    cookies, accounts = await here.ask(lambda: (here.cookies, here.accounts))
     sid = cookies.read(request.cookies, SESSION)
     if sid is not None:
-        await here.ask(lambda: here.accounts.end(sid))
+        await here.ask(lambda: accounts.end(sid))
 
 
 async def who_am_i(request: Request) -> Response:
@@ -142,7 +142,7 @@ def _page(
         '<button class="button">Sign in</button></form>'
     )
     provider = ""
-    if streamlit_private.oidc_configured():
+    if streamlit_private.oidc_configured() and running().settings.operators:  # else nobody could come in that way
         provider = f'<p class="or">or</p><a class="button second" href="{oidc.PATH}">Sign in with your organisation</a>'
     content = f"<h1>Sign in</h1>{said}{form_}{provider}{html.link('/', 'Back to check-in')}"
     return html.page("Sign in", content, status=status, headers=headers)

@@ -14,6 +14,7 @@ from streamlit.auth_util import encode_provider_token, get_secrets_auth_section
 from streamlit.config import _config_options_template
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks, is_host_allowed
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 USER_COOKIE = "_streamlit_user"  # set by st.login, for 30 days
 XSRF_COOKIE = "_streamlit_xsrf"  # set by /_stcore/health; readable by our pages alone
+
+BASE = "/in/base.js"
+_STATIC = Path(streamlit.__file__).parent / "static"
 
 UNREADABLE = "unreadable"
 # What a page may ask of its script. The others (clearing the caches, reading the repository's state, stopping the server)
@@ -36,10 +40,22 @@ def xsrf_valid(headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
     return validate_xsrf_token(headers.get("x-xsrftoken"), cookies.get(XSRF_COOKIE))
 
 
+def page() -> str:
+    """Streamlit's page, under our name and with our script first."""
+    html = (_STATIC / "index.html").read_text(encoding="utf-8")
+    return html.replace("<title>Streamlit</title>", f'<title>Attend</title><script src="{BASE}"></script>', 1)
+
+
 def inline_scripts() -> list[str]:
     """The inline scripts of Streamlit's page, each exactly as the browser sees it."""
-    html = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    return re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", html, re.DOTALL)
+    return re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page(), re.DOTALL)
+
+
+def static_files() -> frozenset[str]:
+    """The paths of the files of Streamlit's page; to any other path under them it answers with the page itself."""
+    return frozenset(
+        f"/{file.relative_to(_STATIC).as_posix()}" for file in (_STATIC / "static").rglob("*") if file.is_file()
+    )
 
 
 def trust_headers(names: Mapping[str, str]) -> None:
@@ -83,6 +99,17 @@ def allowed_hosts() -> list[str]:
 def host_allowed(host: str | None) -> bool:
     """Whether ``server.allowedHosts`` lets this Host header pass."""
     return is_host_allowed(host)
+
+
+def page_id() -> str:
+    """The id of the page that this script runs for; empty outside the server."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context is not None and runtime.exists() else ""
+
+
+def page_is_open(page: str) -> bool:
+    """Whether a browser shows the page of this id now."""
+    return runtime.exists() and runtime.get_instance().is_active_session(page)
 
 
 def keep_newest_files(page: str, most: int) -> None:

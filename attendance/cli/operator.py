@@ -14,17 +14,20 @@ from attendance.cli.session import AsJson, opened
 if TYPE_CHECKING:
     from attendance.bootstrap import Application
 
-PORT = 8501  # of `make run`, which is Streamlit's own default
+PORT = 8501  # of `make run`, where no server was ever started on this database
 
 
 def operator(
     action: Annotated[Literal["link", "sign-out-all"], typer.Argument(metavar="link|sign-out-all", help="What to do.")],
+    port: Annotated[
+        int, typer.Option(help="The port on this machine; 0: that of the server started last.", min=0, max=65535)
+    ] = 0,
     as_json: AsJson = False,
 ) -> int:
     """Print a one-time link that sets the operator's password, or sign out everybody."""
     with opened() as (application, _):
         if action == "link":
-            return _link(application, as_json=as_json)
+            return _link(application, port, as_json=as_json)
         ended = application.accounts.end_all(actor=session.operator())
         if as_json:
             emit({"ended": ended})
@@ -33,10 +36,11 @@ def operator(
         return Exit.DONE
 
 
-def _link(application: Application, *, as_json: bool) -> int:
+def _link(application: Application, port: int, *, as_json: bool) -> int:
     token = application.accounts.new_link(actor=session.operator())
     base = application.settings.public_url.rstrip("/")
-    url = f"{base or f'http://localhost:{PORT}'}/in/setup?token={token}"
+    here = f"http://localhost:{port}" if port else application.accounts.address() or f"http://localhost:{PORT}"
+    url = f"{base or here}/in/setup?token={token}"
     if as_json:
         emit({"url": url, "hours": 24})
         return Exit.DONE

@@ -48,8 +48,13 @@ class FaceEngine(Protocol):
     def options(self) -> RecognitionOptions:
         """With which options."""
 
-    def capture(self, picture: bytes) -> Capture:
+    def capture(self, picture: bytes, *, small: bool = True) -> Capture:
         """Decode, detect, judge and embed the one face of a picture.
+
+        Args:
+            picture: the file's bytes.
+            small: where no face is found, look once more for smaller ones. This takes several times as long, and finds who
+                stands too far away to be compared.
 
         Raises:
             ImageUnreadableError: the bytes are no picture that can be used.

@@ -73,8 +73,12 @@ class Engine:
         """With which options."""
         return self._options
 
-    def capture(self, picture: bytes) -> Capture:
+    def capture(self, picture: bytes, *, small: bool = True) -> Capture:
         """Decode, detect, judge and embed the one face of a picture. All coordinates are those of the full upright picture.
+
+        Args:
+            picture: the file's bytes.
+            small: where no face is found, look once more for smaller ones.
 
         Raises:
             ImageUnreadableError: the bytes are no picture that can be used.
@@ -84,7 +88,7 @@ class Engine:
         with _timed(took, "decode"):
             view = self._decode(picture, DETECT_AT_PX)
         faces = self._detect(view, self._options.min_face_size, took)
-        if not faces and self._options.fallback_face_size < self._options.min_face_size:
+        if small and not faces and self._options.fallback_face_size < self._options.min_face_size:
             if view.scale > 2:  # at a quarter and less even the detector's smallest face would be above the gate's limit
                 with _timed(took, "decode"):
                     view = self._decode(picture, min(view.width_px, view.height_px) // 2)

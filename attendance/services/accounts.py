@@ -28,7 +28,7 @@ OPERATOR = "operator"  # who signs in with the password
 LINK_LASTS = timedelta(hours=24)
 TOUCH_AT_MOST = timedelta(minutes=1)  # so often activity is written down
 
-_ACCOUNT, _PASSWORD, _LINK = "account", "password", "link"
+_ACCOUNT, _PASSWORD, _LINK, _ADDRESS = "account", "password", "link", "address"
 _SESSION = "session"
 
 
@@ -78,6 +78,15 @@ class Accounts:
         with recorded(self._store, self._clock, actor, "make-link", {}):
             self._store.keep(_ACCOUNT, _LINK, {"sha256": _digest(token)}, expires_at=self._clock() + LINK_LASTS)
         return token
+
+    def note_address(self, url: str) -> None:
+        """Remember where the server that was started last is reached, for the links that commands print."""
+        self._store.keep(_ACCOUNT, _ADDRESS, {"url": url})
+
+    def address(self) -> str | None:
+        """The same, without a slash at the end; None where no server was ever started on this store."""
+        kept = self._store.kept(_ACCOUNT, _ADDRESS)
+        return None if kept is None else str(kept.value["url"])
 
     def link_fits(self, token: str) -> bool:
         """Whether this token can still set the password. Looking does not use it up."""

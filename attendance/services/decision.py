@@ -66,8 +66,8 @@ class Decider:
         self._roster = roster
         self._ambiguity_ratio = ambiguity_ratio
 
-    def decide(self, picture: bytes, claimed: str | None) -> Decided:
-        """Compare a picture with the claimed person, or with everybody where nobody is claimed.
+    def decide(self, picture: bytes, claimed: str | None, *, small: bool = True) -> Decided:
+        """Compare a picture with the claimed person, or with everybody where nobody is claimed; ``small`` as in the engine.
 
         Raises:
             TemplateMismatchError, InferenceError, StoreUnavailableError: it cannot be decided now.
@@ -76,7 +76,7 @@ class Decider:
         self._roster.ready()
         person, reason = self._claim(claimed)
         timings = {"lookup": ms_since(started)}
-        capture, refusal = self._look(picture)
+        capture, refusal = self._look(picture, small=small)
         timings.update(capture.timings_ms if capture is not None else {})
         started = time.perf_counter()
         verdict = self._compare(capture, person, reason or refusal)
@@ -105,9 +105,9 @@ class Decider:
             return None if claimed is None else printable(claimed)
         return person.name if person is not None else printable(claimed)
 
-    def _look(self, picture: bytes) -> tuple[Capture | None, Reason | None]:
+    def _look(self, picture: bytes, *, small: bool) -> tuple[Capture | None, Reason | None]:
         try:
-            capture = self._engine.capture(picture)
+            capture = self._engine.capture(picture, small=small)
         except ImageUnreadableError as error:
             return None, reason_for(error)
         return capture, reason_for(capture.refusal) if capture.refusal is not None else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from attendance.domain.model import Kept
@@ -77,10 +78,8 @@ class Devices:
 
         Args:
             device_id: of the screen.
-            source: where the screen is, such as its address: from one place only so many wait at the same time.
-
-        Raises:
-            AccountError: ``too_many``; so many screens wait that another code would make it easier to hit one by chance.
+            source: where the screen is, such as its address: from one place only so many wait at the same time. Where more
+                come, the one that has waited longest there gives up its code; asking again brings it another.
         """
         kept = self._store.kept(_WAITING, device_id)
         if kept is None or not self._lasts(kept):
@@ -97,13 +96,24 @@ class Devices:
     def _free_code(self, source: str) -> str:
         self._store.forget_expired(self._clock())
         waiting = self._all_waiting()
-        here = sum(kept.value["source"] == source for kept in waiting)
-        if len(waiting) >= MAX_WAITING or (source and here >= MAX_WAITING_HERE):
-            raise AccountError("Too many screens are waiting to be paired.", reason="too_many")
+        self._make_room(waiting, source)
         taken = {kept.value["code"] for kept in waiting}
         while (code := f"{secrets.choice(WORDS)} {100 + secrets.randbelow(900)}") in taken:
             pass
         return code
+
+    def _make_room(self, waiting: list[Kept], source: str) -> None:
+        """So that nobody who asks for very many codes keeps another screen from getting one."""
+        sources = Counter(str(kept.value["source"]) for kept in waiting)
+        if source and sources[source] >= MAX_WAITING_HERE:
+            crowded = source
+        elif len(waiting) >= MAX_WAITING:
+            crowded = sources.most_common(1)[0][0]
+        else:
+            return
+        held = [kept for kept in waiting if kept.value["source"] == crowded]
+        oldest = min(held, key=lambda kept: kept.expires_at or datetime.max.replace(tzinfo=UTC))
+        self._store.forget(_WAITING, oldest.key)
 
     def pair(self, code: str, name: str, *, actor: str) -> Device:
         """Let the screen that shows this code check people in. Case, blanks and hyphens of the code don't count.

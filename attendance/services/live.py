@@ -46,6 +46,9 @@ log = structlog.get_logger(__name__)
 
 # So many good frames for each that must agree: 9, 12 or 15. In docs/decisions/0006 nobody who is registered needed more.
 PATIENCE = 3
+# While nobody is there, every so many frames (about once a second) are looked at a second time, for a face that is still too
+# small; the first look, several times cheaper, finds whoever is near enough to check in.
+SMALL_EVERY = 4
 MAX_GAP_S = 2.0  # frames shed for longer than this, or a face gone for longer, end a visit
 HOLD_S = 4.0  # how long a result stays on the screen
 HOLD_MISS_S = 8.0  # the same for "not recognised", which has more to read
@@ -119,7 +122,9 @@ class LiveService:
             if self._policy.mode == "name" and claimed is None:
                 return self._answer(NAME, every_ms=EVERY_HELD_MS)
             started = time.perf_counter()
-            decided = self._checkin.decide(picture, claimed)
+            small = found.empty < SMALL_EVERY or found.empty % SMALL_EVERY == 0
+            decided = self._checkin.decide(picture, claimed, small=small)
+            found.empty = 0 if decided.capture is not None and decided.capture.faces else found.empty + 1
             return self._look(found, decided, picture, device, started)
 
     def answer_for(self, attempt: Attempt) -> LiveAnswer:

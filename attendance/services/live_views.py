@@ -95,6 +95,7 @@ class View:
         attempt_id: under which this visit will be stored; None before the first frame that agrees.
         answered: who has a result already.
         asked_s: when the latest frame came.
+        empty: frames in a row without any face.
         lock: held while a frame is at work.
     """
 
@@ -104,6 +105,7 @@ class View:
     attempt_id: str | None = None
     answered: Answered | None = None
     asked_s: float = 0.0
+    empty: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, turn: int, claimed: str | None) -> None:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from attendance.domain.model import RecordFilter
 from attendance.errors import AttendanceError, StoreUnavailableError
 from attendance.services.clock import now_utc
+from attendance.services.wording import moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from attendance.services.choices import Chosen, Value
     from attendance.services.clock import Clock
@@ -176,10 +177,10 @@ def last_check_in_findings(store: Store, zone: tzinfo | None, clock: Clock = now
         return
     at = last[0].timestamp
     if at > clock() + CLOCK_SLACK:
-        message = f"The last check-in lies in the future: {local_text(at, zone)}."
+        message = f"The last check-in lies in the future: {moment_text(at, zone, seconds=True)}."
         yield Finding("last check-in", Status.WARNING, message, "Set this machine's clock, or that of the other server.")
     else:
-        yield Finding("last check-in", Status.OK, f"{local_text(at, zone)}.")
+        yield Finding("last check-in", Status.OK, f"{moment_text(at, zone, seconds=True)}.")
 
 
 def settings_findings(chosen: Chosen, file: Mapping[str, Value]) -> Iterator[Finding]:
@@ -208,12 +209,6 @@ def queue_findings(workers: int, inside: int, done: int, shed: int) -> Iterator[
         yield Finding("queue", Status.WARNING, message, advice)
     else:
         yield Finding("queue", Status.OK, message)
-
-
-def local_text(moment: datetime, zone: tzinfo | None) -> str:
-    """As people read it at the site, to the second: ``1 March 2026, 09:02:11``."""
-    there = moment.astimezone(zone)
-    return f"{there.day} {there:%B %Y, %H:%M:%S}"
 
 
 def counted_text(number: int, one: str, many: str = "") -> str:

@@ -1,8 +1,31 @@
-"""Numbers as sentences and tables give them."""
+"""Numbers, days and times as sentences and tables give them: one form everywhere, in the site's zone."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime, tzinfo
+
+# The same forms for columns that are sorted as times, in the words of Streamlit's tables.
+MOMENT_COLUMN, MOMENT_COLUMN_S = "D MMM YYYY, HH:mm", "D MMM YYYY, HH:mm:ss"
+
+
+def day_text(day: date) -> str:
+    """``2 Mar 2026``; of a moment, the day that it has in its own zone."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def moment_text(moment: datetime, zone: tzinfo | None, *, seconds: bool = False) -> str:
+    """``2 Mar 2026, 09:02`` at the site, to the second where that is asked for."""
+    there = moment.astimezone(zone)
+    return f"{day_text(there)}, {there:%H:%M:%S}" if seconds else f"{day_text(there)}, {there:%H:%M}"
+
+
+def moment_cell(moment: datetime, zone: tzinfo | None) -> datetime:
+    """The site's time as a table takes it: without a zone, so that no browser moves it into its own."""
+    return moment.astimezone(zone).replace(tzinfo=None)
 
 
 def share(rate: float) -> str:

@@ -12,6 +12,11 @@ def who() -> str | None:
     return _told("who") or None
 
 
+def session() -> str | None:
+    """What the operator's session is known by here: the same for all its pages, and opens nothing; None for anybody else."""
+    return _told("sid") if who() else None
+
+
 def device() -> str | None:
     """The id of this screen, the same as ``Visitor.device`` of its requests; None outside the server."""
     return _told("device") or None

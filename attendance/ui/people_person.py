@@ -8,6 +8,7 @@ import streamlit as st
 
 from attendance.domain.model import PersonStatus
 from attendance.errors import AttendanceError
+from attendance.services.wording import day_text, moment_text
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
 from attendance.ui.people_dialogs import change_dialog, remove_dialog
@@ -48,8 +49,8 @@ def _facts(person: Person) -> str:
     facts = [
         f"Staff no. {person.external_id}" if person.external_id else "No staff number",
         person.group or "No group",
-        f"Registered {person.created_at.astimezone(zone):%Y-%m-%d}" if person.created_at else "",
-        f"Last seen {seen.astimezone(zone):%Y-%m-%d %H:%M}" if seen else "Never checked in",
+        f"Registered {day_text(person.created_at.astimezone(zone))}" if person.created_at else "",
+        f"Last seen {moment_text(seen, zone)}" if seen else "Never checked in",
         counted(person.reference_count, "picture", "pictures"),
     ]
     return " · ".join(fact for fact in facts if fact)

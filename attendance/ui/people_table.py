@@ -9,6 +9,7 @@ import streamlit as st
 
 from attendance.domain.model import PersonStatus
 from attendance.services.reports import zone_name
+from attendance.services.wording import MOMENT_COLUMN, moment_cell
 from attendance.ui.pages import first_page, page_number
 from attendance.ui.people_quality import lowest
 from attendance.ui.people_thumbs import thumbnail
@@ -43,7 +44,7 @@ def people_table() -> str | None:
         st.button("Clear the search", on_click=_clear)
         return None
     pages = -(-len(found) // PAGE)
-    place = st.container()
+    place = st.container(key="people-table")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         number = page_number(pages, search)
         first = (number - 1) * PAGE
@@ -59,7 +60,7 @@ def _table(people: Sequence[Person]) -> str | None:
     service, zone = application().people, application().zone
     references = [service.pictures(person.person_id) for person in people]
     seen = service.last_seen([person.person_id for person in people])
-    st.caption("Pick a person to open.")
+    st.caption("Press anywhere in a row to open that person.")
     event = st.dataframe(
         {
             "Picture": [(of_one and thumbnail(of_one[0].reference_id)) or "" for of_one in references],
@@ -67,29 +68,29 @@ def _table(people: Sequence[Person]) -> str | None:
             "Staff no.": [person.external_id or "" for person in people],
             "Group": [person.group or "" for person in people],
             "Status": [["Active" if person.status is PersonStatus.ACTIVE else "Inactive"] for person in people],
-            "Last seen": [
-                at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if (at := seen.get(person.person_id)) else "never"
-                for person in people
-            ],
-            "Pictures": [len(of_one) for of_one in references],
-            "Lowest quality": [lowest(of_one) for of_one in references],
+            "Last seen": [moment_cell(at, zone) if (at := seen.get(person.person_id)) else None for person in people],
+            "Pictures": [f"{len(of_one)}, {lowest(of_one).lower()}" if of_one else "0" for of_one in references],
         },
         hide_index=True,
         row_height=ROW_PX,
         height=ROW_PX * len(people) + 40,
         column_config={
-            "Picture": st.column_config.ImageColumn(width=64),
-            "Name": st.column_config.TextColumn(width="medium"),
-            "Status": st.column_config.MultiselectColumn(options=["Active", "Inactive"], color=["green", "gray"], width=96),
-            "Pictures": st.column_config.NumberColumn(width="small"),
+            "Picture": st.column_config.ImageColumn(" ", width=56),
+            "Name": st.column_config.TextColumn(width=150),
+            "Staff no.": st.column_config.TextColumn(width=72),
+            "Group": st.column_config.TextColumn(width=90),
+            "Status": st.column_config.MultiselectColumn(options=["Active", "Inactive"], color=["green", "gray"], width=82),
+            "Last seen": st.column_config.DatetimeColumn(format=MOMENT_COLUMN, width=152),
+            "Pictures": st.column_config.TextColumn(width=92, help="How many, and the quality of the worst of them."),
         },
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode="single-cell",  # not rows: their tick boxes are the smallest target of the page
         # Other rows are another table, so that a press is never taken for whoever stood in that row before.
         key=f"people-table-{zlib.crc32(repr(people).encode()):08x}",
         alt="People by name",
+        placeholder="never",  # of the columns, the time alone can be empty
     )
-    rows = event.selection.rows or [cell[0] for cell in event.selection.cells]
+    rows = [cell[0] for cell in event.selection.cells]
     return people[rows[0]].person_id if rows and rows[0] < len(people) else None
 
 

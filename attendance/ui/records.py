@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attendance.errors import AttendanceError
+from attendance.services.wording import day_text
 from attendance.ui.messages import sentence_for
 from attendance.ui.records_files import file_buttons
 from attendance.ui.records_filters import filters
@@ -64,8 +65,8 @@ def _when(query: RecordQuery) -> str:
     if first is None or last is None:
         return "All days"
     if first == last:
-        return f"{first:%A} {first.day} {first:%B %Y}"
-    return f"{first.day} {first:%B %Y} to {last.day} {last:%B %Y}"
+        return f"{first:%A} {day_text(first)}"
+    return f"{day_text(first)} to {day_text(last)}"
 
 
 def _guarded(draw: Callable[[], None]) -> None:

@@ -30,7 +30,7 @@ SHORT = 3_000  # lines; made within a second while the browser waits
 MOST = 500_000
 _PAUSE_EVERY, _PAUSE_S = 100, 0.002  # lets other sessions' threads in between
 _MIME = {Kind.CSV: "text/csv", Kind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-_LABEL = {Kind.CSV: "CSV", Kind.XLSX: "XLSX"}
+_LABEL = {Kind.CSV: "Download CSV", Kind.XLSX: "Download XLSX"}
 _one_at_a_time = threading.Lock()
 
 

@@ -94,4 +94,5 @@ def _list(columns: dict[str, list[str]], *, empty: str, alt: str) -> None:
     if not columns["Person"]:
         st.caption(empty)
         return
-    st.dataframe(columns, hide_index=True, height=LIST_HEIGHT_PX, row_height=36, alt=alt)
+    narrow = {"Time": st.column_config.TextColumn(width=56), "Staff no.": st.column_config.TextColumn(width=72)}
+    st.dataframe(columns, hide_index=True, height=LIST_HEIGHT_PX, row_height=36, alt=alt, column_config=narrow)

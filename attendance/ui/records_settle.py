@@ -8,6 +8,7 @@ import streamlit as st
 
 from attendance.domain.model import Mode, Review
 from attendance.errors import AttendanceError, ConflictError
+from attendance.services.wording import moment_text
 from attendance.services.words import printable
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
@@ -47,8 +48,7 @@ def _card(attempt: Attempt, zone: tzinfo | None) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"settle-{attempt.attempt_id}"):
         _pictures(attempt, name)
         with st.container():
-            at = attempt.at_utc.astimezone(zone)
-            st.markdown(f"**{plain(name)}** · {at.day} {at:%B %Y, %H:%M:%S}")
+            st.markdown(f"**{plain(name)}** · {moment_text(attempt.at_utc, zone, seconds=True)}")
             st.caption(plain(_evidence(attempt)))
         with st.container(horizontal=True, width="content"):
             _button("Stands", attempt, Review.UPHELD, name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from attendance.services.reports import PAGE, zone_name
+from attendance.services.wording import MOMENT_COLUMN_S, moment_cell
 from attendance.ui.links import register_link
 from attendance.ui.pages import page_number
 from attendance.ui.records_filters import clear_filters, is_narrowed, show_today
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from attendance.services.reports import RecordQuery, ReportService
 
 ROW_PX = 36
-DISTANCE = "Distance / threshold"
+DISTANCE = "Distance"
+DISTANCE_HELP = "L2 distance / the threshold of that time; at most the threshold is accepted."
 
 
 def table(query: RecordQuery, reports: ReportService, directory: Directory) -> None:
@@ -29,7 +31,7 @@ def table(query: RecordQuery, reports: ReportService, directory: Directory) -> N
         _empty(query, directory, is_today=query.first == query.last == reports.today())
         return
     pages = -(-total // PAGE)
-    place = st.container()
+    place = st.container(key="records-table")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         number = page_number(pages, query)
         rows = reports.page(query, directory, number)
@@ -40,29 +42,36 @@ def table(query: RecordQuery, reports: ReportService, directory: Directory) -> N
         st.caption(plain(words), width="content")
     one_day = query.first is not None and query.first == query.last
     place.dataframe(
-        _columns(rows, query, reports.zone, with_date=not one_day),
+        _columns(rows, query, reports.zone),
         hide_index=True,
         row_height=ROW_PX,
         height=ROW_PX * (len(rows) + 1) + 3,
         column_config={
-            "Person": st.column_config.TextColumn(width="medium"),
-            DISTANCE: st.column_config.TextColumn(alignment="right", help="L2; at most the threshold is accepted."),
+            "Time": st.column_config.DatetimeColumn(
+                format="HH:mm:ss" if one_day else MOMENT_COLUMN_S, width=76 if one_day else 172
+            ),
+            "Person": st.column_config.TextColumn(width=150),
+            "Result": st.column_config.TextColumn(width=150),
+            "Staff no.": st.column_config.TextColumn(width=76),
+            "Group": st.column_config.TextColumn(width=90),
+            "Mode": st.column_config.TextColumn(width=56),
+            DISTANCE: st.column_config.TextColumn(alignment="right", width=96, help=DISTANCE_HELP),
         },
         alt=f"{'Attempts' if query.attempts else 'Check-ins'}, newest first, {counted(len(rows), 'line', 'lines')}",
     )
 
 
-def _columns(rows: list[Row], query: RecordQuery, zone: tzinfo | None, *, with_date: bool) -> dict[str, list[str]]:
-    pattern = "%Y-%m-%d %H:%M:%S" if with_date else "%H:%M:%S"
-    columns: dict[str, list[str]] = {
-        "Time": [row.at.astimezone(zone).strftime(pattern) for row in rows],
+def _columns(rows: list[Row], query: RecordQuery, zone: tzinfo | None) -> dict[str, list[Any]]:
+    """What is looked for first comes first: a narrow screen shows so many columns, and the others at a swipe."""
+    columns: dict[str, list[Any]] = {
+        "Time": [moment_cell(row.at, zone) for row in rows],
         "Person": [f"{row.name} (now {row.name_now})" if row.name_now else row.name for row in rows],
-        "Staff no.": [row.staff_number for row in rows],
-        "Group": [row.group for row in rows],
         "Result": [row.result for row in rows],
     }
     if query.attempts:
         columns["Reason"] = [row.reason for row in rows]
+    columns["Group"] = [row.group for row in rows]
+    columns["Staff no."] = [row.staff_number for row in rows]
     columns["Mode"] = [row.mode for row in rows]
     columns[DISTANCE] = [_against(row.distance_l2, row.threshold) for row in rows]
     return columns

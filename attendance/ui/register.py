@@ -7,24 +7,40 @@ from pathlib import Path
 
 import streamlit as st
 
+from attendance.api import streamlit_private
 from attendance.errors import AttendanceError
+from attendance.ui import operator
 from attendance.ui.register_check import check_step, done_step
 from attendance.ui.register_draft import CHECK, PICTURES, WHO, Draft
+from attendance.ui.register_kept import Drafts
 from attendance.ui.register_pictures import pictures_step
 from attendance.ui.register_who import who_step
 from attendance.ui.resources import follow_model_change
 
 STYLE = Path(__file__).parent / "register.css"
 STEPS = {WHO: "Who it is", PICTURES: "Four pictures", CHECK: "Check and save"}
+_drafts = Drafts(streamlit_private.page_is_open)
 _DRAW = {WHO: who_step, PICTURES: pictures_step, CHECK: check_step}
 
 
 def register_page() -> None:
-    """The page. A draft stays in the session when the operator looks at another page or the database is away."""
+    """The page. A draft stays when the operator looks at another page, reloads, or the database is away."""
     with suppress(AttendanceError):  # a store that is away is told where something is asked of it
         follow_model_change()
     st.html(STYLE)
-    draft: Draft = st.session_state.setdefault("draft", Draft())
+    session, page = operator.session(), streamlit_private.page_id()
+    draft: Draft | None = st.session_state.get("draft")
+    if draft is None:
+        draft = (_drafts.take_over(session, page) if session and page else None) or Draft()
+        st.session_state["draft"] = draft
+    try:
+        _draw(draft)
+    finally:  # also where a step ends this run to begin the next
+        if session and page:
+            _drafts.hold(session, page, draft)
+
+
+def _draw(draft: Draft) -> None:
     with st.container(gap=None, key="register-head"):
         st.title("Register a person", anchor=False)
         if draft.done is None:

@@ -15,6 +15,7 @@ from attendance.errors import (
     PersonExistsError,
 )
 from attendance.services.clock import now_utc
+from attendance.services.wording import day_text
 from attendance.ui.links import check_in_link, person_link
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
@@ -126,7 +127,7 @@ def _begin(draft: Draft) -> None:
 
 def _consent(draft: Draft, actor: str) -> str | None:
     day = now_utc().astimezone(application().zone).date()
-    return f"Agreed; noted by {actor} on {day.isoformat()}" if draft.agreed else None
+    return f"Agreed; noted by {actor} on {day_text(day)}" if draft.agreed else None
 
 
 def _watch(draft: Draft, saving: Saving) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attendance.errors import PersonNotFoundError
+from attendance.services.wording import day_text
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.register_draft import CHECK
 from attendance.ui.resources import application
@@ -87,6 +88,5 @@ def _facts(person: Person) -> str:
     number = f", staff no. {plain(person.external_id)}" if person.external_id else ""
     lines = [f"**{plain(person.name)}**{number}", plain(person.group) if person.group else ""]
     if person.created_at is not None:
-        at = person.created_at.astimezone(application().zone)
-        lines.append(f"Registered {at.day} {at:%B %Y}")
+        lines.append(f"Registered {day_text(person.created_at.astimezone(application().zone))}")
     return "  \n".join(line for line in lines if line)

@@ -86,6 +86,7 @@ def _welcome(server: Running) -> None:
     base = server.settings.public_url.rstrip("/") or f"http://localhost:{streamlit_private.port()}"
     while not server.stopped.is_set():
         try:
+            server.accounts.note_address(base)
             if server.accounts.has_password():
                 url = f"{base}/"
                 _say(f"Attend is ready at {url}")

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attendance.faces.catalogue import TITLES
+from attendance.services.wording import MOMENT_COLUMN, moment_cell, moment_text
 from attendance.ui.settings_fields import NONE, every_field
 from attendance.ui.text import plain
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
-
     from attendance.bootstrap import Application
     from attendance.services.choices import Change, Chosen
 
@@ -23,7 +22,7 @@ def summary(parts: Application, chosen: Chosen, changes: list[Change]) -> None:
     """One line under the title: which model, and since when it is as it is."""
     since = "as in params.yaml"
     if chosen.version and changes:
-        since = f"last changed by {changes[0].actor} on {day_and_time(changes[0].at_utc, parts.zone)}"
+        since = f"last changed by {changes[0].actor} on {moment_text(changes[0].at_utc, parts.zone)}"
     st.caption(plain(f"{TITLES[parts.model.family]} is in use · {since}"))
 
 
@@ -33,7 +32,7 @@ def history(parts: Application, changes: list[Change]) -> None:
     fields = every_field()
     rows = [
         {
-            "When": day_and_time(one.at_utc, parts.zone),
+            "When": moment_cell(one.at_utc, parts.zone),
             "Who": one.actor,
             "What": fields[one.name].label,
             "From": fields[one.name].text(one.before),
@@ -43,12 +42,7 @@ def history(parts: Application, changes: list[Change]) -> None:
         for one in changes[:SHOWN]
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, row_height=36, width="stretch")
+        when = st.column_config.DatetimeColumn(format=MOMENT_COLUMN)
+        st.dataframe(rows, hide_index=True, row_height=36, width="stretch", column_config={"When": when})
     else:
         st.info("Nothing was changed yet. What is saved here stands in this table, with who and why.")
-
-
-def day_and_time(moment: datetime, zone: tzinfo | None) -> str:
-    """``12 Nov 2026 16:20`` at the site."""
-    there = moment.astimezone(zone)
-    return f"{there.day} {there:%b %Y %H:%M}"

@@ -60,7 +60,7 @@ def _answer(picture: bytes, attempt_id: str, claimed: str | None) -> dict[str, A
         application = here.application()
         if application.live.policy.mode == "name" and claimed is None:
             return panel.away(NAME)
-        return asyncio.run(here.work(_attempt, application, picture, attempt_id, claimed, operator.device()))
+        return asyncio.run(here.check_in(_attempt, application, picture, attempt_id, claimed, operator.device()))
     except Busy:
         return panel.busy()
     except AttendanceError as error:

@@ -12,6 +12,7 @@ from attendance.api.doors import place_of
 from attendance.api.running import running
 from attendance.api.streamlit_private import port
 from attendance.errors import AttendanceError
+from attendance.services.wording import day_text
 from attendance.ui import operator
 from attendance.ui.messages import sentence_for
 from attendance.ui.status_findings import zone
@@ -119,8 +120,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 
 def _day(moment: datetime) -> str:
-    there = moment.astimezone(zone())
-    return f"{there.day} {there:%b %Y}"
+    return day_text(moment.astimezone(zone()))
 
 
 def _open_to_all() -> bool:

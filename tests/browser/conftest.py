@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from attendance.store.connect import connect
 from tests.real_server import OPERATOR_PASSWORD, App, answers, free_port, serving, set_password, setup_token, until
 
 if TYPE_CHECKING:
@@ -32,13 +35,34 @@ ARGUMENTS = [
 ALLOWED = "--use-fake-ui-for-media-stream"  # leave it out where the camera is to be refused: it overrides that
 
 
-@pytest.fixture
-def app(tmp_path: Path, model_dir: Path) -> Iterator[App]:
-    """The app on an empty database, with the operator's password set and the models loaded."""
-    with serving(tmp_path, model_dir) as running:
+@pytest.fixture(scope="module")
+def running_app(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[App]:
+    """The app with the operator's password set and the models loaded; one for a module, since its start takes long."""
+    with serving(tmp_path_factory.mktemp("app"), model_dir) as running:
         set_password(running)
         until(lambda: answers(running, "/readyz"), running, 120)
         yield running
+
+
+@pytest.fixture
+def app(running_app: App) -> App:
+    """The same on an empty database."""
+    empty(running_app)
+    return running_app
+
+
+def empty(app: App) -> None:
+    """Take everything out of the app's database but what says who may come in."""
+    file = app.folder / "attendance.db"
+    with closing(connect(f"sqlite:///{file}", timeout_s=10)) as store:
+        for person in list(store.people()):
+            store.remove_person(person.person_id)
+    with closing(sqlite3.connect(file, timeout=10)) as raw, raw:
+        for table in ("attempt_pictures", "attendance", "attempts"):
+            raw.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand above
+        were_saved = raw.execute("DELETE FROM kept WHERE kind NOT IN ('account', 'server')").rowcount
+    if were_saved:
+        time.sleep(1.2)  # within a second the server follows: docs/server.md, Several processes
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,7 @@ class Server:
 
     Attributes:
         seen: the headers of each frame that came.
+        last: the last of them, a JPEG.
         disputes: the attempts that were disputed.
         most_at_once: how many frames were at work at the same time, at most.
         delay_s: before each frame's answer.
@@ -135,6 +136,7 @@ class Server:
     status: Any = field(default_factory=lambda: READY)
     attempts: deque[Any] = field(default_factory=deque)
     seen: list[dict[str, str]] = field(default_factory=list)
+    last: bytes = b""
     disputes: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     token_is_old: bool = False
@@ -148,7 +150,7 @@ class Server:
         self.__dict__.update(fresh.__dict__)
 
     async def on_frame(self, request: Request) -> Response:
-        data = await request.body()
+        data = self.last = await request.body()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.seen.append({**request.headers, "bytes": str(len(data)), "at": str(asyncio.get_running_loop().time())})

@@ -57,13 +57,13 @@ def test_the_chart_says_in_words_what_it_shows(records: Page, app: App) -> None:
 def test_both_files_hold_what_the_filters_show(records: Page, app: App) -> None:
     show(records, app, f"show=All+attempts&when=One+day&day={DAY}&result=Not+recognised")
     with records.expect_download() as started:
-        records.get_by_role("button", name="CSV", exact=True).click()
+        records.get_by_role("button", name="Download CSV", exact=True).click()
     assert started.value.suggested_filename == f"attend-attempts-{DAY}-not-recognised.csv"
     text = Path(started.value.path()).read_bytes().decode("utf-8-sig")
     lines = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [(line["Local time"], line["Reason"]) for line in lines] == [(f"{DAY}T10:00:05+01:00", "The face is too dark")]
     with records.expect_download() as started:
-        records.get_by_role("button", name="XLSX", exact=True).click()
+        records.get_by_role("button", name="Download XLSX", exact=True).click()
     assert started.value.suggested_filename == f"attend-attempts-{DAY}-not-recognised.xlsx"
     assert Path(started.value.path()).read_bytes()[:2] == b"PK"
 

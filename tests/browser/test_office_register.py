@@ -179,3 +179,20 @@ def test_the_page_never_scrolls_sideways(operator: Page, app: App, width: int) -
     ready(operator)
     assert operator.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert faults(operator) == []
+
+
+def test_a_reload_keeps_what_was_gathered(operator: Page, app: App, astronaut: NDArray[np.uint8]) -> None:
+    operator.goto(f"{app.url}/register")
+    operator.get_by_label("Name", exact=True).fill("Maria Lindqvist")
+    operator.get_by_role("button", name="Next: pictures").click()
+    operator.get_by_text("Files", exact=True).click()
+    operator.locator("input[type=file]").set_input_files(files(astronaut, 0))
+    expect(operator.locator(".register-crop")).to_have_count(1)
+    operator.reload()
+    ready(operator)
+    expect(operator.get_by_text("Step 2 of 3")).to_be_visible()
+    expect(operator.locator(".register-crop")).to_have_count(1)
+    second = operator.context.new_page()
+    second.goto(f"{app.url}/register")
+    ready(second)
+    expect(second.get_by_text("Step 1 of 3")).to_be_visible()  # while the first is open, this one begins its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.real_server import serving, set_password
-from tests.visitors import Visitor, pages_of, signed_in, stranger
+from tests.visitors import Visitor, pages_of, signed_in, store_of, stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,3 +164,45 @@ def test_a_script_gets_no_page_and_a_page_gets_no_script_of_another(app: App) ->
     assert "There is no such page" in answer.text
     with stranger(app).page() as page:
         assert pages_of(page.run("nothing")) == {""}
+
+
+# Paths and headers that nobody needs --------------------------------------------------------------------------------------
+
+
+def test_what_is_no_file_of_the_page_is_not_found(app: App) -> None:
+    page = stranger(app).ask("GET", "/").text
+    script = re.search(r'src="\.(/static/js/[^"]+)"', page)
+    assert script is not None
+    assert stranger(app).ask("GET", script[1]).headers["content-type"].endswith("javascript")
+    for path in (
+        "/static/nothing",
+        "/static/js/nothing.js",
+        "/static/",
+        "/static/js/",
+        "/static/js/%2e%2e/%2e%2e/index.html",
+    ):
+        answer = stranger(app).ask("GET", path)
+        assert (answer.status_code, "<script" in answer.text) == (404, False), path
+
+
+def test_the_page_names_its_server_before_anything_else_runs(app: App) -> None:
+    page = stranger(app).ask("GET", "/").text
+    assert "<title>Attend</title>" in page
+    assert page.index("/in/base.js") < page.index('type="module"')
+    answer = stranger(app).ask("GET", "/in/base.js")
+    assert (answer.status_code, "BACKEND_BASE_URL" in answer.text) == (200, True)
+
+
+def test_headers_of_100_kb_are_refused_and_a_providers_cookies_are_not(app: App) -> None:
+    visitor = stranger(app)
+    for path in ("/", "/in/sign-in", "/healthz", "/api/kiosk/status", "/static/nothing"):
+        assert visitor.ask("GET", path, headers={"X-Long": "a" * 50_000}).status_code == 431, path
+    assert visitor.ask("GET", "/", headers={"X-Long": "a" * 100_000}).status_code in {400, 431}
+    assert visitor.ask("GET", "/", headers={"Cookie": f"a={'b' * 16_000}"}).status_code == 200
+
+
+def test_the_printed_link_follows_the_port_of_the_server(app: App) -> None:
+    with store_of(app) as store:
+        kept = store.kept("account", "address")
+    assert kept is not None
+    assert kept.value["url"].rpartition(":")[2] == app.url.rpartition(":")[2]

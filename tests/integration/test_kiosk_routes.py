@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -48,7 +50,7 @@ def ids(folder: Path, model_dir: Path, astronaut_jpeg: bytes, astronaut: NDArray
 def app(folder: Path, model_dir: Path, ids: dict[str, str]) -> Iterator[App]:
     """An open kiosk, with somebody enrolled and the models loaded."""
     assert ids
-    with serving(folder, model_dir) as running:
+    with serving(folder, model_dir, ATTEND_STORE_TIMEOUT_S="2") as running:
         set_password(running)
         until(lambda: answers(running, "/readyz"), running, 120)
         yield running
@@ -133,6 +135,31 @@ def test_nobody_and_a_dark_room(screen: Screen, frames: list[bytes]) -> None:
     empty = frames_of(np.full((480, 480, 3), 90, np.uint8))[0]
     assert screen.send(empty).json()["state"] == "waiting"
     assert screen.send(frames[0]).json()["state"] == "deciding"
+
+
+def test_a_database_that_can_be_read_but_not_written_pauses_until_it_can(
+    app: App, screen: Screen, frames: list[bytes]
+) -> None:
+    """Steady: nobody is asked again and again to hold still for a check-in that cannot be stored."""
+    screen.until("checked-in or already", frames)
+    with closing(Screen(app)) as visitor, closing(sqlite3.connect(app.folder / "attendance.db", timeout=20)) as other:
+        visitor.ask("GET", "/api/kiosk/status")
+        other.execute("BEGIN IMMEDIATE")
+        visitor.until("away", frames)
+        for frame in frames * 2:
+            refused = visitor.send(frame)
+            assert (refused.status_code, refused.json()["state"]) == (503, "away")
+            assert visitor.ask("GET", "/api/kiosk/status").json()["state"] == "away"
+            time.sleep(0.2)
+        with closing(Screen(app)) as third:
+            assert third.ask("GET", "/api/kiosk/status").json()["state"] == "away", (
+                "every screen, not only the one that failed"
+            )
+        assert visitor.ask("GET", "/readyz").text == "database"
+        other.rollback()
+        until(lambda: visitor.ask("GET", "/api/kiosk/status").json()["state"] == "ready", app)
+        assert visitor.until("already", frames)["headline"] == NAME
+        assert answers(app, "/readyz")
 
 
 # What is refused ------------------------------------------------------------------------------------------------------

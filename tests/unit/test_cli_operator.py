@@ -56,6 +56,16 @@ def test_the_link_begins_with_the_address_that_people_open(
     assert accounts.link_fits(token_of(document["url"]))
 
 
+def test_the_link_follows_the_server_that_was_started_last_or_the_port_that_is_asked_for(
+    shell: Shell, accounts: Accounts
+) -> None:
+    accounts.note_address("http://localhost:8600")
+    accounts.note_address("http://localhost:8612")
+    assert shell("operator", "link").out.startswith("http://localhost:8612/in/setup?token=")
+    assert shell("operator", "link", "--port", "9000").out.startswith("http://localhost:9000/in/setup?token=")
+    assert shell("operator", "link", "--port", "70000").code == 2
+
+
 def test_everybody_is_signed_out(shell: Shell, accounts: Accounts) -> None:
     sessions = [accounts.start("operator") for _ in range(2)]
     assert shell("operator", "sign-out-all").out == "Signed out everybody: 2 sessions ended.\n"

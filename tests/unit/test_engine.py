@@ -115,6 +115,8 @@ def test_a_small_face_is_found_the_second_time(astronaut: NDArray[np.uint8]) -> 
     capture = made.capture(picture)
     assert check(capture)[:4].tolist() == list(small.box)
     assert [size for _, size in detector.asked] == [60, 20]
+    assert made.capture(picture, small=False).faces == ()
+    assert [size for _, size in detector.asked] == [60, 20, 60], "one look where small faces are not asked for"
 
 
 def test_a_face_that_is_too_small_is_refused_with_its_size(astronaut: NDArray[np.uint8]) -> None:

@@ -173,3 +173,20 @@ def test_one_face_that_is_two_people_is_ambiguous(house: House) -> None:
     assert answers[-1].screen.state == "not-recognised"
     assert [attempt.reason for attempt in house.attempts()] == [Reason.AMBIGUOUS]
     assert house.attempts()[0].entered_name is None
+
+
+def test_an_idle_kiosk_looks_for_small_faces_about_once_a_second(house: House, kiosk: Kiosk) -> None:
+    """The second look takes several times as long as the first; who is near enough to check in is found by the first."""
+    engine = house.engine
+    engine.looks.clear()
+    for _ in range(20):
+        assert kiosk.look(b"noface").screen.state == "waiting"
+    looks = engine.looks
+    assert looks[:4] == [True] * 4, "a face that was lost for a moment is still looked for"
+    assert looks[4:] == [True, False, False, False] * 4
+    kiosk.see(MARIA)
+    kiosk.look(b"noface")
+    assert looks[-1], "somebody is there: every frame is looked at closely again"
+    other = Kiosk(house)
+    other.look(b"noface", view="another")
+    assert looks[-1], "each screen for itself"

@@ -69,7 +69,7 @@ def test_stopped_it_goes_on_where_it_was(house: House, other: House) -> None:
 def test_pictures_that_cannot_be_embedded_are_reported_once(house: House, other: House) -> None:
     bad = house.real_store.references(house.people.find("Person 2").person_id)[0]
 
-    def capture(_: bytes) -> None:
+    def capture(_: bytes, **__: bool) -> None:
         other.engine.before = lambda _: None
         raise InferenceError("The model gave no numbers.")
 

@@ -31,7 +31,7 @@ function createKiosk(root, data, fire) {
   const clock = createClock();
   const panel = createPanel(root);
   const steps = createSteps(root);
-  const overlay = createOverlay(find(".overlay"), video);
+  const overlay = createOverlay(find(".overlay"));
   const shutter = createShutter(find(".stage"));
   const state = {
     camera: "starting",

@@ -58,9 +58,9 @@ function badge({ cx, cy, ry }, fill, sign, unit) {
 
 /**
  * `set` takes `{ kind, boxes, agreed, needed }`. Kinds: none, guide, frames (with the outline: closer), ring, good, same,
- * miss. Boxes are [x, y, w, h], 0 to 1 of the picture as the camera gives it.
+ * miss. Boxes are [x, y, w, h], 0 to 1 of the frame as it was sent.
  */
-export function createOverlay(svg, video) {
+export function createOverlay(svg) {
   let shown = { kind: "none", boxes: [], agreed: 0, needed: 0 };
   let from = []; // where the boxes were, are, and are going to, on the stage
   let now = [];
@@ -71,15 +71,10 @@ export function createOverlay(svg, video) {
 
   const size = () => ({ w: svg.clientWidth, h: svg.clientHeight });
 
-  /** From the picture's 0 to 1 to the stage, as `object-fit: cover` and the mirror put it. */
+  /** From 0 to 1 of the frame, which is what the stage shows, to the stage's own pixels, mirrored as the picture is. */
   function placed([x, y, w, h]) {
     const stage = size();
-    const vw = video.videoWidth || 4;
-    const vh = video.videoHeight || 3;
-    const k = Math.max(stage.w / vw, stage.h / vh);
-    const left = (stage.w - vw * k) / 2;
-    const top = (stage.h - vh * k) / 2;
-    return [stage.w - (left + (x + w) * vw * k), top + y * vh * k, w * vw * k, h * vh * k];
+    return [(1 - x - w) * stage.w, y * stage.h, w * stage.w, h * stage.h];
   }
 
   function guide() {

@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 const HINT_MS = 600; // hints change no more often than this
 const STABLE_MS = 1000; // a hint is read out only when it has stood for so long
 const LONG = 23; // letters from which a headline is one step smaller
+const VERY_LONG = 60; // the same, small enough that six lines of it leave the buttons in sight
 
 /** A fact's time is large to the minute, with its seconds smaller: 09:02 and :11. */
 function factParts(fact) {
@@ -97,6 +98,7 @@ export function createPanel(root) {
     if (view.headline !== shown.headline) {
       parts.head.textContent = view.headline;
       parts.head.classList.toggle("long", view.headline.length > LONG);
+      parts.head.classList.toggle("very-long", view.headline.length > VERY_LONG);
     }
     if (JSON.stringify(view.fact) !== JSON.stringify(shown.fact)) drawFact(view.fact);
     if (view.help !== shown.help) parts.help.textContent = view.help;

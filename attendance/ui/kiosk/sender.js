@@ -10,6 +10,17 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 export const jitter = (ms) => ms * (1 + Math.random() / 4);
 
 /**
+ * The part of the camera's picture that is seen on the screen, x, y, width, height in its pixels: `object-fit: cover` cuts the
+ * rest off. Who is not seen is not judged, and leaves the device in no frame. All of it where the picture has no place now.
+ */
+function visible({ videoWidth, videoHeight, clientWidth, clientHeight }) {
+  const k = Math.max(clientWidth / videoWidth, clientHeight / videoHeight);
+  if (clientWidth < 2 || clientHeight < 2) return [0, 0, videoWidth, videoHeight];
+  const [width, height] = [clientWidth / k, clientHeight / k];
+  return [(videoWidth - width) / 2, (videoHeight - height) / 2, width, height];
+}
+
+/**
  * `may()` says whether a frame may be sent now; `about()` gives `{ view, turn, claim, slow }`; `heard(answer, about)` takes
  * each answer and gives the pause in ms before the next frame; `saving(on)` tells that an answer takes long.
  */
@@ -19,10 +30,12 @@ export function createSender(video, { may, about, heard, saving }) {
   let stopped = false;
 
   async function grab() {
-    const k = Math.min(1, SHORT_SIDE / Math.min(video.videoWidth, video.videoHeight));
-    canvas.width = Math.round(video.videoWidth * k);
-    canvas.height = Math.round(video.videoHeight * k);
-    canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+    const { videoWidth, videoHeight } = video;
+    const k = Math.min(1, SHORT_SIDE / Math.min(videoWidth, videoHeight));
+    const [x, y, width, height] = visible(video);
+    canvas.width = Math.max(1, Math.round(width * k));
+    canvas.height = Math.max(1, Math.round(height * k));
+    canvas.getContext("2d").drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
     return new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
   }
 

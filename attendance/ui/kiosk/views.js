@@ -6,7 +6,11 @@ const LONG_CUT_MS = 8000;
 const TROUBLES = new Set(["refused", "missing", "in-use", "insecure", "unknown"]);
 const PAUSED = new Set(["away", "failed", "model-away", "starting", "unpaired"]); // the answers of a server that can't check in
 
-const firstName = (name) => name.trim().split(/\s+/)[0];
+/** What somebody is called on a button; nothing where that would fill the panel. */
+const firstName = (name) => {
+  const first = name.trim().split(/\s+/)[0];
+  return first.length > 20 ? "" : first;
+};
 
 const own = (key, more = {}) => ({ key, tone: "quiet", ...WORDS[key], ...more });
 const button = (label, act, kind = "", more = {}) => ({ label, act, kind, ...more });
@@ -85,7 +89,8 @@ function snapshotView(state, act) {
   const shutter = button(LABELS.shutter, act.shutter, "first shutter", { disabled: !state.shutterReady });
   const view = state.answer ? { ...state.answer, key: state.answer.state } : own("snapshot");
   const buttons = [shutter];
-  if (state.claim && state.claim.name && !state.answer) view.headline = `${firstName(state.claim.name)}, look at the camera`;
+  const name = firstName(state.claim?.name || "");
+  if (name && !state.answer) view.headline = `${name}, look at the camera`;
   if (state.claim) buttons.push(button(LABELS.change, act.change));
   return { ...view, fact: null, buttons, alt };
 }
