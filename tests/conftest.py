@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import structlog
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +24,7 @@ FACES = ROOT.parent / "shared" / "faces"
 # Engines that a run must have covered, such as "sqlite,mongodb": where one did not pass a single test, the run fails.
 REQUIRED = [engine for engine in os.environ.get("ATTEND_REQUIRE_ENGINES", "").split(",") if engine]
 _passed: Counter[str] = Counter()
+_main = sys.modules["__main__"]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -34,6 +39,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if missing and session.exitstatus == 0 and not hasattr(session.config, "workerinput"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.config.get_terminal_writer().line(f"\nthe contract suite did not run on {', '.join(missing)}", red=True)
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_were() -> Iterator[None]:
+    """A door that a test opens in this process, such as a command, sets what is logged: the next test must not inherit it,
+    or it captures warnings alone."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def _main_module_stays_what_it_was() -> None:
+    """Streamlit's AppTest makes its page ``__main__``; a process that a later test spawns would run that page."""
+    sys.modules["__main__"] = _main
 
 
 @pytest.fixture(scope="session")

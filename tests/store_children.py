@@ -12,6 +12,7 @@ from attendance.store.connect import connect
 from tests.store_makers import attempt
 
 if TYPE_CHECKING:
+    import threading
     from multiprocessing.connection import Connection
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Barrier
@@ -35,6 +36,17 @@ def settle_together(url: str, rounds: list[list[Attempt]], cooldown_s: float, ba
         for attempts in rounds:
             answers.put(list(pool.map(settle, attempts)))
     store.close()
+
+
+def number_together(url: str, barrier: threading.Barrier, expected: int) -> list[int]:
+    """Number whatever waits, a few at a time, together with the others; the counts of those that this process numbered."""
+    store = connect(url, timeout_s=20)
+    barrier.wait(60)
+    counts = []
+    while sum(one.number <= expected for one in store.unsent(expected)) < expected:
+        counts.append(store.number_attempts(7))
+    store.close()
+    return counts
 
 
 def open_and_count(url: str) -> int:

@@ -121,6 +121,20 @@ class Attempt:
     review: Review = Review.NONE
     reviewed_by: str | None = None  # ``kiosk`` for the person at the door, else the operator
     reviewed_at_utc: datetime | None = None
+    session: str | None = None  # the tracked session it was made in; None: tracking was off, and it is never sent
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An attempt with its number.
+
+    Attributes:
+        number: 1, 2, ... over the whole store, durable, the same at every sending; the step in MLflow.
+        attempt: as it is stored, with its session.
+    """
+
+    number: int
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from attendance.services.decision import Decided, Decider, ms_since
 from attendance.services.words import Words, words_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from attendance.domain.model import Capture, CheckIn
@@ -68,11 +68,25 @@ class AttemptResult:
     replayed: bool = False
 
 
+def untracked() -> None:
+    """The session of attempts that are not tracked."""
+
+
 class CheckInService:
-    """Decides and records. Several threads may call it; no attempt knows anything of another one."""
+    """Decides and records. Several threads may call it; no attempt knows anything of another one.
+
+    ``session`` says in which tracked session an attempt is made. That, and storing it with the attempt, is all that the
+    tracking adds to a check-in.
+    """
 
     def __init__(
-        self, store: Store, engine: FaceEngine, roster: Roster, policy: CheckInPolicy, clock: Clock = now_utc
+        self,
+        store: Store,
+        engine: FaceEngine,
+        roster: Roster,
+        policy: CheckInPolicy,
+        clock: Clock = now_utc,
+        session: Callable[[], str | None] = untracked,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -80,10 +94,11 @@ class CheckInService:
         self._decider = Decider(store, engine, roster, policy.ambiguity_ratio)
         self._policy = policy
         self._clock = clock
+        self._session = session
 
     def with_engine(self, engine: FaceEngine) -> CheckInService:
         """The same service that looks at pictures in another way, with the same model."""
-        return CheckInService(self._store, engine, self._roster, self._policy, self._clock)
+        return CheckInService(self._store, engine, self._roster, self._policy, self._clock, self._session)
 
     def attempt(
         self,
@@ -130,13 +145,13 @@ class CheckInService:
             started=started,
         )
 
-    def decide(self, picture: bytes, claimed: str | None) -> Decided:
-        """What this picture alone would decide; stores nothing.
+    def decide(self, picture: bytes, claimed: str | None, *, small: bool = True) -> Decided:
+        """What this picture alone would decide; stores nothing. ``small`` is as in ``FaceEngine.capture``.
 
         Raises:
             TemplateMismatchError, InferenceError, StoreUnavailableError: it cannot be decided now.
         """
-        return self._decider.decide(picture, claimed)
+        return self._decider.decide(picture, claimed, small=small)
 
     def record(
         self,
@@ -194,6 +209,7 @@ class CheckInService:
             device=device,
             site=self._policy.site,
             day=day_of(at_utc, self._policy.zone),
+            session=self._session(),
         )
         settling = time.perf_counter()
         return self._result(self._settle(attempt, picture), started, settling)

@@ -16,7 +16,7 @@ from attendance.services.audit import recorded
 from attendance.services.clock import now_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from attendance.domain.model import Kept
@@ -88,6 +88,8 @@ class Choices:
         clock: for the audit.
         file: params.yaml's values by dotted name, so that the audit can say from what to what.
         check: brings values to their types and refuses those outside their range, as ``attendance.params.checked`` does.
+        key: of the entry. What has nothing to do with decisions has one of its own: a change of it rebuilds nothing.
+        names: what may be saved in it.
     """
 
     def __init__(
@@ -97,11 +99,14 @@ class Choices:
         *,
         file: Mapping[str, Value] | None = None,
         check: Callable[[Mapping[str, Value]], Mapping[str, Value]] = dict,
+        key: str = KEY,
+        names: Sequence[str] = NAMES,
     ) -> None:
         self._store = store
         self._clock = clock
         self._file = dict(file or {})
         self._check = check
+        self._key, self._names = key, tuple(names)
 
     def current(self) -> Chosen:
         """What is saved now; one cheap question to the store.
@@ -109,7 +114,7 @@ class Choices:
         Raises:
             StoreUnavailableError: the store is away.
         """
-        return _chosen(self._store.kept(KIND, KEY))
+        return _chosen(self._store.kept(KIND, self._key))
 
     def save(
         self,
@@ -135,7 +140,7 @@ class Choices:
             ConflictError: somebody else saved meanwhile; nothing was changed.
             StoreUnavailableError: it may or may not have been saved; ``current`` tells.
         """
-        unknown = sorted(set(values) - set(NAMES))
+        unknown = sorted(set(values) - set(self._names))
         if unknown:
             raise SettingsError(f"{unknown[0]} cannot be saved; it stays in params.yaml.", name=unknown[0])
         wanted = dict(self._check(values))
@@ -158,7 +163,7 @@ class Choices:
         # Pairs rather than a mapping: a dotted name is no field name in every database.
         entry = {"values": [{"name": name, "value": wanted[name]} for name in sorted(wanted)], "change": change}
         with recorded(self._store, self._clock, actor, ACTION, details):
-            kept = self._store.keep(KIND, KEY, entry, version=expected_version)
+            kept = self._store.keep(KIND, self._key, entry, version=expected_version)
         return _chosen(kept)
 
     def finish_switch(self) -> str | None:
@@ -203,7 +208,7 @@ class Choices:
         may change, what was saved does not."""
         return [
             {"name": name, "from": before.get(name, self._file.get(name)), "to": after.get(name, self._file.get(name))}
-            for name in NAMES
+            for name in self._names
             if before.get(name) != after.get(name)
         ]
 

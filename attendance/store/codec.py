@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,10 +35,7 @@ from attendance.errors import CorruptRecordError, StoreError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attendance.domain.model import RecordFilter
-
 MAX_KEPT = 64 * 1024  # bytes of one kept value as JSON in UTF-8
-NO_COOLDOWN = (Review.DISPUTED, Review.VOID)  # a check-in whose attempt is reviewed so begins no cooldown
 EMBEDDING_DTYPE = np.dtype("<f4")  # little-endian float32, whatever the machine
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -183,6 +181,7 @@ def attempt_from_dict(data: Mapping[Any, Any]) -> Attempt:
         known["faces"] = tuple(known.get("faces") or ())
         known["review"] = Review(known.get("review") or Review.NONE)  # stored since schema version 2
         known["reviewed_at_utc"] = _moment(known.get("reviewed_at_utc"))
+        known["session"] = _required(known.get("session"), (str, NoneType))  # since schema version 3
         return Attempt(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt("attempts", data.get("attempt_id"), error) from error
@@ -246,52 +245,6 @@ def kept_from_dict(data: Mapping[Any, Any]) -> Kept:
         return Kept(kind, key, value, _required(data["version"], int), _moment(data.get("expires_at")))
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt("kept", data.get("kind"), error) from error  # not the key: it may be a session's
-
-
-def attempt_values(which: RecordFilter) -> dict[str, str]:
-    """What the fields of an attempt must be, by name, for it to fit; time and people are not among them."""
-    names = ("decision", "reason", "outcome", "review", "model_id")
-    return {name: str(plain(value)) for name in names if (value := getattr(which, name)) is not None}
-
-
-def fits_without_attempt(which: RecordFilter) -> bool:
-    """Whether a check-in that no stored attempt left, as in older databases, fits but for its time and its person."""
-    taken_as = {"decision": Decision.ACCEPTED, "reason": Reason.MATCH, "outcome": Outcome.RECORDED, "review": Review.NONE}
-    return all(taken_as.get(name) == value for name, value in attempt_values(which).items())
-
-
-def settled(attempt: Attempt, outcome: Outcome, check_in: CheckIn | None) -> Attempt:
-    """The attempt as it is stored once its outcome is known. Imported by every engine, so that all store the same."""
-    data = attempt_to_dict(attempt)
-    data["outcome"] = outcome
-    data["check_in_at_utc"] = None if check_in is None else check_in.timestamp
-    return attempt_from_dict(data)
-
-
-def cooldown_window(at_utc: datetime, cooldown_s: float) -> tuple[datetime, datetime]:
-    """``(after, until)``: a check-in with ``after < timestamp <= until`` is repeated by an accepted attempt at ``at_utc``.
-
-    So exactly ``cooldown_s`` seconds later a new one is recorded, a cooldown of 0 repeats nothing, and one that lies in the
-    future by more than the cooldown, after a clock was set back, does not block.
-    """
-    at, cooldown = to_ms(at_utc), timedelta(seconds=cooldown_s)
-    return at - cooldown, at + cooldown
-
-
-def check_in_of(attempt: Attempt) -> CheckIn:
-    """The attendance record that an accepted attempt leaves."""
-    name = attempt.person_name or ""
-    return CheckIn(
-        timestamp=to_ms(attempt.at_utc),
-        entered_name=attempt.entered_name or name,
-        matched_identity=name,
-        distance=float(attempt.distance_l2 or 0.0),
-        person_id=attempt.person_id,
-        attempt_id=attempt.attempt_id,
-        day=attempt.day,
-        source=attempt.source,
-        site=attempt.site,
-    )
 
 
 def _corrupt(collection: str, key: object, error: Exception) -> CorruptRecordError:

@@ -14,11 +14,12 @@ import pymongo
 from pymongo import DESCENDING
 
 from attendance.domain.model import Decision, Outcome, RecordFilter, Review
-from attendance.store.codec import attempt_values, fits_without_attempt, storable, to_ms
+from attendance.store.codec import storable, to_ms
 from attendance.store.mongo_attempts import readable_attempts
 from attendance.store.mongo_attendance import Names, carrying, of_people, older_names, readable, when, written
 from attendance.store.mongo_documents import all_but, dated, review_is
 from attendance.store.mongo_errors import guarded
+from attendance.store.rules import attempt_values, fits_without_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

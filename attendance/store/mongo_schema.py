@@ -10,7 +10,7 @@
 | check_in_slots | one document a person: whose turn it is to record a check-in |
 | audit | ``_id`` is the sequence number |
 | kept | what the server remembers; ``_id`` is kind and key |
-| meta | ``schema`` and ``active_model`` |
+| meta | ``schema``, ``active_model`` and ``outbox``, the last number that an attempt got |
 """
 
 from __future__ import annotations
@@ -148,8 +148,12 @@ def _drop_narrow_index(rooms: Rooms) -> None:
         rooms.attempts.drop_index("attend_at_utc__id")
 
 
+def _nothing(_rooms: Rooms) -> None:
+    """Version 3 adds a session, a number and ``waiting`` to an attempt; where they are missing it was never to be sent."""
+
+
 # From which version to the next one: what has to be done to the data.
-MIGRATIONS: dict[int, Callable[[Rooms], None]] = {1: _drop_narrow_index}
+MIGRATIONS: dict[int, Callable[[Rooms], None]] = {1: _drop_narrow_index, 2: _nothing}
 
 
 def _check_version(rooms: Rooms) -> None:
@@ -195,6 +199,11 @@ def _make_indexes(rooms: Rooms) -> None:
     _index(rooms.attempts, "at_utc", "_id", "person_id", "decision", "reason", "outcome", "review", "model_id")
     _index(rooms.attempts, "person_id", "at_utc", "_id", "outcome", "review")
     _index(rooms.attempts, "review", "at_utc", "_id", "outcome", "person_id")
+    # Those that wait to be sent are few; a number is given once.
+    _index(rooms.attempts, "waiting", "number", "at_utc", "_id", partialFilterExpression={"waiting": True})
+    _index(rooms.attempts, "waiting", "at_utc", partialFilterExpression={"waiting": True})
+    _index(rooms.attempts, "number", unique=True, partialFilterExpression={"number": {"$gt": 0}})
+    _index(rooms.attempts, "session", "number", partialFilterExpression={"number": {"$gt": 0}})
     _index(rooms.attendance, "timestamp", "_id")
     _index(rooms.attendance, "person_id", "timestamp")
     _index(rooms.attendance, "person_id", "matched_identity", "timestamp")  # of older apps

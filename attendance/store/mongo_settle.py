@@ -20,19 +20,11 @@ from pymongo.errors import DuplicateKeyError
 from attendance.domain.model import Decision, Outcome, PersonStatus
 from attendance.errors import CorruptRecordError, PersonNotFoundError, StoreUnavailableError
 from attendance.store.base import Settlement
-from attendance.store.codec import (
-    NO_COOLDOWN,
-    attempt_from_dict,
-    attempt_to_dict,
-    check_in_of,
-    check_in_to_dict,
-    cooldown_window,
-    settled,
-    storable,
-)
+from attendance.store.codec import attempt_from_dict, attempt_to_dict, check_in_to_dict, storable
 from attendance.store.mongo_attendance import to_check_in
 from attendance.store.mongo_documents import all_but, warn_skipped
 from attendance.store.mongo_people import PRESENT
+from attendance.store.rules import NO_COOLDOWN, check_in_of, cooldown_window, settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +72,8 @@ def _replay(rooms: Rooms, document: Mapping[str, Any]) -> Settlement:
 
 def _document(attempt: Attempt, check_in_id: object, picture: bytes | None) -> Document:
     document = {"_id": attempt.attempt_id, **attempt_to_dict(attempt), "check_in_id": check_in_id}
+    if attempt.session is not None:
+        document["waiting"] = True
     return document if picture is None else {**document, "picture": picture}
 
 

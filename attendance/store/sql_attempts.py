@@ -9,18 +9,8 @@ import sqlalchemy as sa
 from attendance.domain.model import Decision, Outcome, PersonStatus
 from attendance.errors import ConflictError, PersonNotFoundError
 from attendance.store.base import Settlement
-from attendance.store.codec import (
-    NO_COOLDOWN,
-    attempt_from_dict,
-    attempt_to_dict,
-    check_in_from_dict,
-    check_in_of,
-    check_in_to_dict,
-    cooldown_window,
-    plain,
-    settled,
-    storable,
-)
+from attendance.store.codec import attempt_from_dict, attempt_to_dict, check_in_from_dict, check_in_to_dict, plain, storable
+from attendance.store.rules import NO_COOLDOWN, check_in_of, cooldown_window, settled
 from attendance.store.sql_schema import LEFT_BY, attempt_pictures, attempts, attendance, people
 
 if TYPE_CHECKING:
@@ -67,7 +57,8 @@ class SqlAttempts:
             if outcome is Outcome.RECORDED and check_in is not None:
                 added = connection.execute(_ADD_CHECK_IN, check_in_to_dict(check_in))
                 check_in_id = added.inserted_primary_key[0] if added.inserted_primary_key else None
-            connection.execute(_ADD_ATTEMPT, {**attempt_to_dict(stored), "check_in_id": check_in_id})
+            waiting = True if stored.session is not None else None
+            connection.execute(_ADD_ATTEMPT, {**attempt_to_dict(stored), "check_in_id": check_in_id, "waiting": waiting})
             if picture is not None:
                 connection.execute(_ADD_PICTURE, {"attempt_id": stored.attempt_id, "image_bytes": picture})
         return Settlement(outcome, stored, check_in, replayed=False)

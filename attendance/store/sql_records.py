@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from attendance.domain.model import RecordFilter, Review
-from attendance.store.codec import (
-    attempt_from_dict,
-    attempt_values,
-    check_in_from_dict,
-    fits_without_attempt,
-    storable,
-)
+from attendance.store.codec import attempt_from_dict, check_in_from_dict, storable
+from attendance.store.rules import attempt_values, fits_without_attempt
 from attendance.store.sql_schema import LEFT_BY, attempts, attendance, dump_json, people
 
 if TYPE_CHECKING:

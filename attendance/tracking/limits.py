@@ -24,6 +24,7 @@ class Limits:
         fork_s: how long a fork may wait for a request that is under way to a server.
         exit_s: the longest that the end of the process may wait.
         exit_silence_s: the same as silence_s, at the end of the process.
+        sink_s: the same as call_s for the attempts' own sender, uploads included; it is tried again from the start.
     """
 
     queue_entries: int = 20_000
@@ -40,6 +41,7 @@ class Limits:
     fork_s: float = 1.0
     exit_s: float = 10.0
     exit_silence_s: float = 3.0
+    sink_s: float = 5.0
 
 
 LIMITS = Limits()

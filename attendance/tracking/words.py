@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def say(error: BaseException) -> str:
-    """An error for a log: its kind and first line, without secrets."""
+    """An error for a log: its kind and first line, without secrets. Of a long one the middle is left out: MLflow's errors
+    say at their start what was asked, and at their end what was wrong."""
     first = (str(error).strip().splitlines() or [""])[0]
-    return masked(f"{type(error).__name__}: {first}")[:300]
+    whole = masked(f"{type(error).__name__}: {first}")
+    return whole if len(whole) <= 300 else f"{whole[:149]} … {whole[-148:]}"
 
 
 def what(request: Request) -> dict[str, object]:

@@ -145,15 +145,16 @@ class Worker(Mailbox):
             self._changed.notify_all()
 
     def _arrived(self, request: Request) -> None:
+        if self._away:  # said before those who wait go on, as that it was away
+            left = self.waiting() - (len(request) if isinstance(request, Batch) else 1)
+            log.info("tracking_back", tracking_uri=masked(self.uri), waiting=max(0, left))
         with self._changed:
-            was_away, self._away, self._asked_at = self._away, False, None
+            self._away, self._asked_at = False, None
             if self._requests:  # not where they have been given up since
                 self._requests.popleft()
             self._changed.notify_all()
         if isinstance(request, Artifact):
             self.spool.discard(request.copy)
-        if was_away:
-            log.info("tracking_back", tracking_uri=masked(self.uri), waiting=self.waiting())
 
     def _failed(self, error: Exception) -> None:
         if not self._away and not self._hurry:  # said before those who wait go on, since the process may end then

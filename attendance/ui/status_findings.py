@@ -61,6 +61,7 @@ def _without_models() -> Application:
     """Parts that share the server's store, for as long as its own cannot be used. Raises StoreError."""
     parts = build(running().settings)
     parts.made["store"] = running().store
+    parts.made["tracking"] = running().tracking
     return parts
 
 

@@ -19,6 +19,7 @@ PARTS = {
     "Recognition": ("queue", "speed"),
     "Settings": ("saved settings", "settings"),
     "Last check-in": ("last check-in",),
+    "MLflow tracking": ("tracking",),
     "Disk": ("disk",),
     "Clock": ("time zone",),
     "Installation": ("python", "packages"),

@@ -284,7 +284,7 @@ def test_everything_is_there_after_reopening(open_store: Callable[[], Store]) ->
 def test_the_store_says_who_it_is(store: Store, store_url: str) -> None:
     info = store.info()
     assert info.engine == store_url.partition(":")[0]
-    assert info.schema_version == 2
+    assert info.schema_version == 3
     assert info.version[0].isdigit()
     assert info.location.startswith(f"{info.engine}://")
     assert info.details["transactions"] in {"yes", "no"}

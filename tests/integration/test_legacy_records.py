@@ -163,7 +163,7 @@ def test_a_database_of_version_1(mongo_url: str, mongo_database: Database[Docume
         assert store.info().schema_version == other.info().schema_version == SCHEMA_VERSION
         names = set(mongo_database["attempts"].index_information())
         assert "attend_at_utc__id" not in names
-        assert len(names) == 4
+        assert len(names) == 8
         doubted = RecordFilter(review=Review.DISPUTED)
         undoubted = RecordFilter(review=Review.NONE)
         assert store.attempt_page(undoubted, limit=9) == given[::-1]

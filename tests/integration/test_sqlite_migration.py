@@ -16,7 +16,8 @@ from alembic.config import Config
 from attendance.domain.model import Attempt, CheckIn, Decision, Outcome, Person, RecordFilter, Review
 from attendance.domain.names import name_key
 from attendance.store import sql_migrate
-from attendance.store.codec import attempt_to_dict, check_in_of, embedding_to_bytes, ms_since_epoch, settled
+from attendance.store.codec import attempt_to_dict, embedding_to_bytes, ms_since_epoch
+from attendance.store.rules import check_in_of, settled
 from attendance.store.sql_schema import dump_json
 from tests.store_children import open_and_count
 from tests.store_makers import MODEL, NOON, PICTURE, after, attempt, embedding, person
@@ -46,7 +47,7 @@ def insert(file: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> N
 
 def attempt_row(given: Attempt, outcome: Outcome, check_in: CheckIn | None) -> dict[str, Any]:
     row = attempt_to_dict(settled(given, outcome, check_in))
-    for name in ("review", "reviewed_by", "reviewed_at_utc"):
+    for name in ("review", "reviewed_by", "reviewed_at_utc", "session"):
         del row[name]
     return {name: ms_since_epoch(value) if name.endswith("at_utc") and value else value for name, value in row.items()}
 
@@ -119,7 +120,7 @@ def test_no_row_and_no_value_is_lost(older: Path, open_path: Callable[[Path], St
     before = rows_of(older)
     assert all(table["rows"] for table in before.values())
     store = open_path(older)
-    assert store.info().schema_version == 2
+    assert store.info().schema_version == 3
     assert rows_of(older, {name: table["columns"] for name, table in before.items()}) == before
 
 

@@ -52,6 +52,7 @@ def test_a_job(tmp_path: Path) -> None:
 def test_thresholds(tmp_path: Path) -> None:
     _, runs = run_example("compare_thresholds.py", tmp_path, "thresholds")
     parent = runs.pop("comparison")
+    assert "| 0.55 | 0.06% | 0.20% |" in parent.data.tags["mlflow.note.content"]
     assert {run.data.params["threshold"] for run in runs.values()} == {"0.45", "0.5", "0.55", "0.6"}
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
     assert {run.info.status for run in (parent, *runs.values())} == {"FINISHED"}
@@ -70,7 +71,8 @@ def test_the_documents_name_every_example(file: Path) -> None:
 def test_the_documents_name_every_warning() -> None:
     text = (ROOT / "docs" / "mlflow.md").read_text(encoding="utf-8")
     parts = [
-        ROOT / "attendance" / "tracking" / f"{name}.py" for name in ("mailbox", "recording", "sending", "tracker", "worker")
+        ROOT / "attendance" / "tracking" / f"{name}.py"
+        for name in ("attempt_runs", "attempt_tables", "mailbox", "recording", "sending", "tracker", "worker")
     ]
     code = "".join(part.read_text(encoding="utf-8") for part in parts)
     said = set(re.findall(r'"(tracking_[a-z_]+)"', code)) - {"tracking_uri"}

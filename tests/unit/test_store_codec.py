@@ -24,7 +24,7 @@ from attendance.domain.model import (
     Review,
 )
 from attendance.errors import CorruptRecordError, StoreError
-from attendance.store import codec
+from attendance.store import codec, rules
 from tests.store_makers import NOON, attempt, person
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def test_records_come_back() -> None:
     assert codec.attempt_from_dict(codec.attempt_to_dict(accepted)) == accepted
     someone = person(external_id="1", group="g", status=PersonStatus.INACTIVE, consent="c")
     assert codec.person_from_dict(codec.person_to_dict(someone)) == someone
-    check_in = codec.check_in_of(accepted)
+    check_in = rules.check_in_of(accepted)
     assert codec.check_in_from_dict(codec.check_in_to_dict(check_in)) == check_in
     entry = AuditEntry(1, NOON, "a", "b", {"n": 1}, "0", "1")
     assert codec.audit_from_dict(codec.audit_to_dict(entry)) == entry
-    done = codec.settled(accepted, Outcome.RECORDED, check_in)
+    done = rules.settled(accepted, Outcome.RECORDED, check_in)
     assert done == replace(accepted, outcome=Outcome.RECORDED, check_in_at_utc=NOON)
 
 
@@ -125,9 +125,9 @@ def test_damaged_kept_entries(damage: dict[str, Any]) -> None:
 
 
 def test_what_a_filter_asks_of_an_attempt() -> None:
-    assert codec.attempt_values(RecordFilter(since=NOON, person_ids=frozenset("a"))) == {}
+    assert rules.attempt_values(RecordFilter(since=NOON, person_ids=frozenset("a"))) == {}
     which = RecordFilter(decision=Decision.REJECTED, review=Review.NONE, model_id="m")
-    assert codec.attempt_values(which) == {"decision": "rejected", "review": "none", "model_id": "m"}
+    assert rules.attempt_values(which) == {"decision": "rejected", "review": "none", "model_id": "m"}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_a_filter_asks_of_an_attempt() -> None:
     ],
 )
 def test_check_ins_of_older_databases(which: RecordFilter, fits: bool) -> None:
-    assert codec.fits_without_attempt(which) is fits
+    assert rules.fits_without_attempt(which) is fits
 
 
 def test_records_of_an_older_database_and_of_a_newer_one() -> None:
@@ -198,7 +198,7 @@ def test_plain_takes_what_the_house_has_and_nothing_else() -> None:
 
 @given(moments, st.floats(0, 86_400))
 def test_the_cooldown_window(moment: datetime, cooldown_s: float) -> None:
-    after, until = codec.cooldown_window(moment, cooldown_s)
+    after, until = rules.cooldown_window(moment, cooldown_s)
     at = codec.to_ms(moment)
     assert after <= at <= until
     assert (after < at <= until) == (until > at)  # no cooldown, no window
