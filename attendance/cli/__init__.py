@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attendance import __version__, logs
-from attendance.cli import audit, calibrate, doctor, enrolment, models, operator, people, recognise, records
+from attendance.cli import (
+    audit,
+    calibrate,
+    doctor,
+    enrolment,
+    export,
+    models,
+    operator,
+    people,
+    recognise,
+    records,
+    tracking,
+    versions,
+)
 from attendance.cli.failures import Exit, report, report_usage
 from attendance.cli.output import make_safe_streams, note
 
@@ -40,9 +53,14 @@ for command, name in (
     (models.models, "models"),
     (calibrate.calibrate, "calibrate"),
     (calibrate.evaluate, "evaluate"),
+    (tracking.tracking, "tracking"),
     (doctor.doctor, "doctor"),
     (audit.audit, "audit"),
     (operator.operator, "operator"),
+    (export.export, "export"),
+    (export.restore, "restore"),
+    (versions.validate, "validate"),
+    (versions.versions, "versions"),
 ):
     app.command(name)(command)
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from attendance.store.archive import Archive
 from attendance.store.memory import Memory
+from attendance.store.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         Review,
     )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ class Settlement:
     replayed: bool
 
 
-class Store(Memory, Protocol):
-    """People, references, templates, attempts, attendance, audit, and what the server remembers."""
+class Store(Memory, Archive, Outgoing, Protocol):
+    """People, references, templates, attempts, attendance, audit, what the server remembers, and what has to be sent."""
 
     def close(self) -> None:
         """Give back connections and files. The store is not used afterwards."""

@@ -17,6 +17,7 @@ from attendance.domain.model import AuditEntry
 from attendance.errors import ConflictError, CorruptRecordError
 from attendance.store.base import StoreInfo
 from attendance.store.codec import audit_from_dict, plain, to_ms
+from attendance.store.mongo_archive import ArchivePart
 from attendance.store.mongo_attempts import AttemptPart
 from attendance.store.mongo_attendance import AttendancePart
 from attendance.store.mongo_enrolment import EnrolmentPart
@@ -25,9 +26,11 @@ from attendance.store.mongo_gallery import GalleryPart, Views
 from attendance.store.mongo_journal import finish_unfinished
 from attendance.store.mongo_kept import KeptPart
 from attendance.store.mongo_legacy import adopt, forget_deleted
+from attendance.store.mongo_outbox import OutboxPart
 from attendance.store.mongo_pages import PagePart
 from attendance.store.mongo_people import PeoplePart
 from attendance.store.mongo_references import ReferencePart
+from attendance.store.mongo_restore import RestorePart
 from attendance.store.mongo_schema import Rooms, open_rooms, schema_version
 from attendance.store.mongo_settle import finish_slots
 from attendance.store.mongo_templates import TemplatePart
@@ -48,7 +51,10 @@ class MongoStore(
     AttemptPart,
     AttendancePart,
     PagePart,
+    OutboxPart,
     KeptPart,
+    ArchivePart,
+    RestorePart,
 ):
     """``store.base.Store`` on MongoDB. Several threads may use one; they share its connections."""
 

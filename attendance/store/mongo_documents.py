@@ -21,6 +21,7 @@ from attendance.domain.model import Reference, Review
 from attendance.domain.names import name_key
 from attendance.errors import CorruptRecordError
 from attendance.store.codec import to_ms
+from attendance.store.digests import whole_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,7 +140,7 @@ def reference(document: Mapping[str, Any], person_id: str, position: int, size: 
         image_index=position if index is None else index,
         size=(size or 0) if stored is None else stored,
         created_at=moment(document.get("created_at")),
-        sha256=sha256 if isinstance(sha256, str) else None,
+        sha256=whole_digest(sha256) if isinstance(sha256, str) else None,
         quality=quality if isinstance(quality, dict) else None,
     )
 

@@ -78,7 +78,7 @@ class KeptPart:
     def forget(self, kind: str, key: str) -> None:
         """See ``Store.forget``."""
         if storable(kind + key):
-            self._rooms.kept.delete_one({"_id": _id(kind, key)})
+            self._rooms.kept.delete_one({"_id": entry_id(kind, key)})
 
     @guarded
     def forget_expired(self, now: datetime) -> int:
@@ -86,11 +86,11 @@ class KeptPart:
         return self._rooms.kept.delete_many({"expires_at": {"$lte": to_ms(now)}}).deleted_count
 
     def _find(self, kind: str, key: str) -> Document | None:
-        return self._rooms.kept.find_one({"_id": _id(kind, key)}) if storable(kind + key) else None
+        return self._rooms.kept.find_one({"_id": entry_id(kind, key)}) if storable(kind + key) else None
 
     def _replace(self, found: Mapping[str, Any] | None, entry: Document) -> bool:
         """Store the entry in the place of what was found; False where somebody else was quicker."""
-        document = {"_id": _id(entry["kind"], entry["key"]), "turn": new_token(), **entry}
+        document = {"_id": entry_id(entry["kind"], entry["key"]), "turn": new_token(), **entry}
         if found is not None:
             known = {"_id": document["_id"], "turn": found.get("turn")}
             return self._rooms.kept.replace_one(known, document).matched_count > 0
@@ -101,7 +101,8 @@ class KeptPart:
         return True
 
 
-def _id(kind: str, key: str) -> Document:
+def entry_id(kind: str, key: str) -> Document:
+    """The ``_id`` of an entry."""
     return {"kind": kind, "key": key}
 
 

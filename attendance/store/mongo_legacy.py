@@ -5,9 +5,10 @@ Each name gets a person. An older app may go on writing and deleting while we ru
 
 from __future__ import annotations
 
-import uuid
+import hashlib
 from typing import TYPE_CHECKING, Any
 
+from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from attendance.domain.model import PersonStatus
@@ -43,14 +44,11 @@ def adopt(rooms: Rooms) -> None:
         for person in rooms.people.find({"legacy_names": {"$exists": True}}, {"legacy_names": 1})
         for name in person["legacy_names"]
     }
-    skipped = []
-    for group in rooms.images.aggregate([{"$match": LEGACY}, {"$group": {"_id": "$name"}}]):
-        name = group["_id"]
-        if isinstance(name, str) and name_key(name):
-            if name not in known:
-                _adopt_name(rooms, name)
-        else:
-            skipped.append(name)
+    found = [group["_id"] for group in rooms.images.aggregate([{"$match": LEGACY}, {"$group": {"_id": "$name"}}])]
+    skipped = [name for name in found if not isinstance(name, str) or not name_key(name)]
+    for name in sorted(name for name in found if isinstance(name, str) and name_key(name)):
+        if name not in known:
+            _adopt_name(rooms, name)
     if skipped:
         warn_skipped("face_images", [f"{type(name).__name__} as a name" for name in skipped], "a picture without a name")
     if known:
@@ -58,7 +56,8 @@ def adopt(rooms: Rooms) -> None:
 
 
 def _adopt_name(rooms: Rooms, name: str) -> None:
-    picture = rooms.images.find_one({**legacy_pictures([name]), **USABLE}, {"created_at": 1})
+    usable = {**legacy_pictures([name]), **USABLE}
+    picture = rooms.images.find_one(usable, {"created_at": 1}, sort=[("created_at", ASCENDING)])
     if picture is None:
         broken = rooms.images.find(legacy_pictures([name]), {"_id": 1}).limit(5)
         warn_skipped("face_images", [document["_id"] for document in broken], "a name without any picture")
@@ -66,7 +65,7 @@ def _adopt_name(rooms: Rooms, name: str) -> None:
     key = name_key(name)
     while not _lend_name(rooms, key, name):
         person = {
-            "_id": uuid.uuid4().hex,
+            "_id": _unused_id(rooms, key),
             "name": name,
             "name_key": key,
             "search_key": search_key(name, None, None),
@@ -89,6 +88,17 @@ def _adopt_name(rooms: Rooms, name: str) -> None:
         except DuplicateKeyError:  # another process was first, so now there is somebody of this name
             continue
         return
+
+
+def _unused_id(rooms: Rooms, key: str) -> str:
+    """An id that follows from the name alone, so that copies of one database get the same people, in whatever order their
+    documents lie; another one only where that person was removed and somebody of the name comes back."""
+    number = 0
+    while True:
+        person_id = hashlib.sha256(f"older app/{number}/{key}".encode()).hexdigest()[:32]
+        if rooms.people.find_one({"_id": person_id, "state": "removed"}, {"_id": 1}) is None:
+            return person_id
+        number += 1
 
 
 def _lend_name(rooms: Rooms, key: str, name: str) -> bool:

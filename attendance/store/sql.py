@@ -8,15 +8,18 @@ import sqlalchemy as sa
 
 from attendance.errors import SettingsError
 from attendance.store.base import SCHEMA_VERSION, StoreInfo
+from attendance.store.sql_archive import SqlArchive
 from attendance.store.sql_attempts import SqlAttempts
 from attendance.store.sql_audit import SqlAudit
 from attendance.store.sql_database import Database
 from attendance.store.sql_gallery import SqlGallery
 from attendance.store.sql_kept import SqlKept
 from attendance.store.sql_migrate import migrate
+from attendance.store.sql_outbox import SqlOutbox
 from attendance.store.sql_people import SqlPeople
 from attendance.store.sql_records import SqlRecords
 from attendance.store.sql_references import SqlReferences
+from attendance.store.sql_restore import SqlRestore
 
 PREFIX = "sqlite:///"
 
@@ -24,11 +27,11 @@ PREFIX = "sqlite:///"
 class SqlStore:
     """Implements ``store.base.Store``. Each part implements its methods; here they are put together."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database) -> None:  # noqa: PLR0915  # a list of the contract's methods
         self._database = database
         people, references = SqlPeople(database), SqlReferences(database)
         gallery, attempts, records = SqlGallery(database), SqlAttempts(database), SqlRecords(database)
-        kept, audit = SqlKept(database), SqlAudit(database)
+        outbox, kept, audit = SqlOutbox(database), SqlKept(database), SqlAudit(database)
 
         self.add_person = people.add_person
         self.person = people.person
@@ -65,11 +68,25 @@ class SqlStore:
         self.check_in_page = records.check_in_page
         self.last_seen = records.last_seen
 
+        self.number_attempts = outbox.number_attempts
+        self.unsent = outbox.unsent
+        self.numbered = outbox.numbered
+        self.mark_sent = outbox.mark_sent
+        self.outbox = outbox.outbox
+
         self.keep = kept.keep
         self.kept = kept.kept
         self.all_kept = kept.all_kept
         self.forget = kept.forget
         self.forget_expired = kept.forget_expired
+
+        self.snapshot = SqlArchive(database).snapshot
+        restore = SqlRestore(database)
+        self.restore_people = restore.restore_people
+        self.restore_check_ins = restore.restore_check_ins
+        self.restore_attempts = restore.restore_attempts
+        self.restore_audit = restore.restore_audit
+        self.restore_kept = restore.restore_kept
 
         self.append_audit = audit.append_audit
         self.audit = audit.audit

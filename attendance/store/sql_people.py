@@ -51,9 +51,9 @@ class SqlPeople:
         row["created_at"] = person.created_at or datetime.now(UTC)
         with self._database.write() as connection:
             _require_unused_id(connection, person.person_id)
-            _require_free(connection, person.person_id, name=person.name, external_id=row["external_id"])
+            require_free(connection, person.person_id, name=person.name, external_id=row["external_id"])
             revision = touch(connection, ())
-            connection.execute(people.insert().values(**row, **_keys(row), revision=revision))
+            connection.execute(people.insert().values(**row, **keys(row), revision=revision))
             store_references(connection, person.person_id, references, model_id)
             return _one(connection, person.person_id)
 
@@ -111,8 +111,8 @@ class SqlPeople:
                 row["group"] = group or None
             if status is not None:
                 row["status"] = status.value
-            _require_free(connection, person_id, name=row["name"], external_id=row["external_id"])
-            connection.execute(sa.update(people).where(people.c.person_id == person_id).values(**row, **_keys(row)))
+            require_free(connection, person_id, name=row["name"], external_id=row["external_id"])
+            connection.execute(sa.update(people).where(people.c.person_id == person_id).values(**row, **keys(row)))
             touch(connection, [person_id])
             return _one(connection, person_id)
 
@@ -135,8 +135,8 @@ def _one(connection: sa.Connection, person_id: str) -> Person:
     return person_from_dict(row)
 
 
-def _keys(row: dict[str, Any]) -> dict[str, str]:
-    """The folded forms, by which names are compared and found. A folded text has no line feed in it."""
+def keys(row: dict[str, Any]) -> dict[str, str]:
+    """The columns of the folded forms, by which names are compared and found. A folded text has no line feed in it."""
     texts = (row["name"], row["external_id"] or "", row["group"] or "")
     return {"name_key": name_key(row["name"]), "search_key": "\n".join(name_key(text) for text in texts)}
 
@@ -147,7 +147,7 @@ def _require_unused_id(connection: sa.Connection, person_id: str) -> None:
             raise ConflictError(f"The person id {person_id} has been used before.")
 
 
-def _require_free(connection: sa.Connection, person_id: str, *, name: str, external_id: str | None) -> None:
+def require_free(connection: sa.Connection, person_id: str, *, name: str, external_id: str | None) -> None:
     """Raises PersonExistsError where somebody else has the name or the staff number."""
     others = sa.select(people.c.person_id).where(people.c.person_id != person_id)
     if connection.scalar(others.where(people.c.name_key == name_key(name))) is not None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from attendance.domain.model import Reference
 from attendance.errors import CorruptRecordError, DuplicatePictureError, PersonNotFoundError
 from attendance.store.codec import embedding_to_bytes, person_from_dict, plain
+from attendance.store.digests import whole_digest
 from attendance.store.sql_gallery import activate_first, touch
 from attendance.store.sql_schema import face_images, people, templates
 
@@ -115,7 +116,7 @@ class SqlReferences:
             row = connection.execute(query.where(face_images.c.reference_id == reference_id)).first()
         if row is None:
             raise PersonNotFoundError("This picture is gone.", key=reference_id)
-        if hashlib.sha256(row.image_bytes).hexdigest() != row.sha256:
+        if hashlib.sha256(row.image_bytes).hexdigest() != whole_digest(row.sha256):
             raise CorruptRecordError(f"The picture {reference_id} is damaged.", record=f"face_images/{reference_id}")
         return bytes(row.image_bytes)
 
@@ -148,7 +149,8 @@ class SqlReferences:
 
 
 def _list(connection: sa.Connection, query: sa.Select[Any]) -> list[Reference]:
-    return [Reference(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings()
+    return [Reference(**{**row, "sha256": whole_digest(row["sha256"])}) for row in rows]
 
 
 def _require_new(connection: sa.Connection, references: Sequence[NewReference]) -> None:

@@ -7,6 +7,7 @@ are the last columns of their tables, so that reading the others does not walk o
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -26,6 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     and_,
+    text,
 )
 
 from attendance.domain.model import Outcome
@@ -33,15 +35,17 @@ from attendance.errors import CorruptRecordError
 from attendance.store.codec import from_ms, ms_since_epoch
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy.engine import Dialect
 
-HEAD = "0002"  # the newest migration, whose number is also the schema version
+HEAD = "0003"  # the newest migration, whose number is also the schema version
+
+
+UNKNOWN = datetime.min.replace(tzinfo=UTC)  # when an older app's picture was made that does not say when
+UNKNOWN_MS = ms_since_epoch(UNKNOWN)
 
 
 class Milliseconds(TypeDecorator[Any]):
-    """An aware datetime in UTC, kept as whole milliseconds since 1970."""
+    """An aware datetime in UTC, kept as whole milliseconds since 1970; UNKNOWN_MS is told as None."""
 
     impl = Integer
     cache_ok = True
@@ -52,7 +56,7 @@ class Milliseconds(TypeDecorator[Any]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the same
         """Out of the database."""
-        return None if value is None else from_ms(value, "the database file")
+        return None if value is None or value == UNKNOWN_MS else from_ms(value, "the database file")
 
 
 def dump_json(value: Any) -> str:
@@ -60,10 +64,10 @@ def dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def load_json(text: str | bytes) -> Any:
+def load_json(data: str | bytes) -> Any:
     """Raises CorruptRecordError."""
     try:
-        return json.loads(text)
+        return json.loads(data)
     except (TypeError, ValueError) as error:
         raise CorruptRecordError("The database file holds a record that is damaged.", record="the database file") from error
 
@@ -78,6 +82,7 @@ state = Table(
     Column("id", Integer, CheckConstraint("id = 1", name="ck_state_one_row"), primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("active_model", String),
+    Column("numbered", Integer, nullable=False, server_default="0"),  # the last number that an attempt got
 )
 
 people = Table(
@@ -170,10 +175,15 @@ attempts = Table(
     Column("reviewed_by", Text),
     Column("reviewed_at_utc", Milliseconds),
     Column("check_in_id", Integer),  # the attendance record that this attempt made or repeats
+    Column("session", String),
+    Column("number", Integer),
+    Column("waiting", Boolean),  # to be sent; NULL for what was sent or never is, so that the index holds the others alone
     # Each holds all that a filter asks for, so that counts and the search for a page's ids do not read the wide rows.
     Index("ix_attempts_filter", "at_utc", "attempt_id", "person_id", *FILTERED),
     Index("ix_attempts_person", "person_id", "at_utc", "attempt_id", *FILTERED),
     Index("ix_attempts_check_in", "check_in_id", *FILTERED),
+    Index("ix_attempts_waiting", "number", "at_utc", "attempt_id", sqlite_where=text("waiting IS NOT NULL")),
+    Index("ix_attempts_session", "session", "number", sqlite_where=text("number IS NOT NULL")),
 )
 
 attempt_pictures = Table(

@@ -1,0 +1,105 @@
+"""Records as they stand in the files: every field under its own name, times as text. What is None in an attendance record
+is left out, so that a record of an older app has the four fields that it always had.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import fields
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from attendance.domain.model import Attempt, CheckIn, Person
+from attendance.export.layout import media_type, time_text
+from attendance.store.codec import plain
+
+if TYPE_CHECKING:
+    from attendance.domain.model import AuditEntry, Kept
+    from attendance.export.arrange import Arranged
+    from attendance.store.archive import StoredAttempt, StoredPicture, StoredTemplate
+
+PERSON = tuple(field.name for field in fields(Person) if field.name != "reference_count")
+# Not the session in which an attempt was tracked, nor its number: restored attempts are not tracked.
+ATTEMPT = tuple(field.name for field in fields(Attempt) if field.name != "session")
+CHECK_IN = tuple(field.name for field in fields(CheckIn))
+ALWAYS = ("timestamp", "entered_name", "matched_identity", "distance")
+_NUMBERS = ("distance_l2", "runner_up_l2", "threshold", "distance")
+
+
+def person_row(person: Person, folder: str) -> dict[str, Any]:
+    """A line of people.jsonl."""
+    return {**_row(person, PERSON), "folder": folder}
+
+
+def picture_row(one: Arranged, file: str, media: str) -> dict[str, Any]:
+    """A line of pictures.jsonl."""
+    picture = one.picture
+    return {
+        "person_id": picture.person_id,
+        "reference_id": one.reference_id,
+        "image_index": one.index,
+        "file": file,
+        "sha256": picture.sha256,
+        "size": picture.size,
+        "media_type": media,
+        "created_at": _text(picture.created_at),
+        "quality": _text(picture.quality),
+    }
+
+
+def media_of(picture: StoredPicture) -> str:
+    """The type of a picture whose bytes are here."""
+    return media_type((picture.picture or b"")[:16])
+
+
+def template_row(template: StoredTemplate, reference_id: str) -> dict[str, Any]:
+    """A line of a model's file in templates/."""
+    row: dict[str, Any] = {"person_id": template.person_id, "reference_id": reference_id}
+    if template.embedding is None:
+        return {**row, "failure": template.failure}
+    return {**row, "embedding": base64.b64encode(template.embedding).decode("ascii")}
+
+
+def check_in_row(check_in: CheckIn) -> dict[str, Any]:
+    """An entry of attendance.json."""
+    row = _row(check_in, CHECK_IN)
+    if row["kind"] == "check-in":
+        del row["kind"]
+    return {name: value for name, value in row.items() if name in ALWAYS or value is not None}
+
+
+def attempt_row(stored: StoredAttempt) -> dict[str, Any]:
+    """A line of attempts.jsonl."""
+    return {**_row(stored.attempt, ATTEMPT), "check_in": stored.check_in}
+
+
+def audit_row(entry: AuditEntry) -> dict[str, Any]:
+    """A line of audit.jsonl."""
+    return _row(entry, ("sequence", "at_utc", "actor", "action", "details", "previous", "digest"))
+
+
+def setting_row(kept: Kept) -> dict[str, Any]:
+    """An entry of settings.json."""
+    return {"key": kept.key, "version": kept.version, "value": _text(kept.value)}
+
+
+def _row(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    row = {name: _text(getattr(record, name)) for name in names}
+    for name in _NUMBERS:  # an engine may give a whole number back without its point
+        if isinstance(row.get(name), int):
+            row[name] = float(row[name])
+    return row
+
+
+def _text(value: Any) -> Any:
+    """The value in JSON's types."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, str | int | float) or value is None:
+        return plain(value)
+    if isinstance(value, dict):
+        return {str(key): _text(held) for key, held in value.items()}
+    return [_text(held) for held in value] if isinstance(value, list | tuple) else plain(value)

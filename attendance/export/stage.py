@@ -1,0 +1,182 @@
+"""The next export while it is built: each file is written anew, or is the one that is there already, under a second name.
+
+A file that did not change stays the same file (a hard link), so its times and its inode do; on a file system without hard
+links it is a copy with the same times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from attendance.export.layout import IMAGES, line
+from attendance.export.place import FILE_MODE, FOLDER_MODE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from attendance.export.sorting import SortedLines
+
+_NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
+_PICTURES = f"{IMAGES}/"
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Mark(NamedTuple):
+    """By what a file is known to be untouched."""
+
+    mtime_ns: int
+    inode: int
+    size: int
+
+
+NO_MARK = Mark(0, 0, 0)  # of a file that was not written
+
+
+def mark_of(status: os.stat_result) -> Mark:
+    """Of a file's status."""
+    return Mark(status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+class Stage:
+    """A tree of files that becomes an export.
+
+    Args:
+        root: an empty folder.
+        before: the export that is there, or a path where nothing is.
+        same: whether the file of this path there has this digest; asked before it is used again.
+        listed: takes a line for each file, for the manifest.
+        lists: digest and mark of the files that are no pictures, by path; grows.
+        written: how many files are not those that are there; grows.
+        writes: False: nothing of the pictures is written, only looked at.
+    """
+
+    def __init__(
+        self, root: Path, before: Path, same: Callable[[str, str], bool], listed: SortedLines, *, writes: bool = True
+    ) -> None:
+        self.root = root
+        self.before = before
+        self._root, self._before = os.fspath(root), os.fspath(before)  # paths are put together for every picture
+        self.written = 0
+        self.lists: dict[str, tuple[str, Mark]] = {}
+        self._same = same
+        self.listed = listed
+        self._writes = writes
+        self._folders: set[str] = set()
+
+    def folder(self, name: str) -> None:
+        """Make a folder, once."""
+        if name not in self._folders and self._writes:
+            path = self.root
+            for part in name.split("/"):
+                path /= part
+                path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        self._folders.add(name)
+
+    def put(self, path: str, sha256: str, size: int, content: bytes | None, media: str | None = None) -> Mark:
+        """One file of known content; ``content`` is None where the file that is there is known to have it."""
+        if "/" in path:
+            self.folder(path.rpartition("/")[0])
+        self.list(path, sha256, size, media)
+        if content is None or self._same(path, sha256):
+            mark = self._reuse(path)
+        else:
+            self.written += 1
+            mark = write_file(f"{self._root}/{path}", content) if self._writes else NO_MARK
+        if not path.startswith(_PICTURES):
+            self.lists[path] = sha256, mark
+        return mark
+
+    def list(self, path: str, sha256: str, size: int, media: str | None = None) -> None:
+        """Name a file in the manifest."""
+        entry = {"sha256": sha256, "size": size, **({} if media is None else {"type": media})}
+        self.listed.add(f"{line({path: entry})[1:-1]}")
+
+    @contextlib.contextmanager
+    def writing(self, path: str) -> Iterator[HashingFile]:
+        """A file that is written piece by piece; where it comes out as it was, it stays the file that it was."""
+        if "/" in path:
+            self.folder(path.rpartition("/")[0])
+        target = self.root / path
+        target.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        with open(target, "wb", opener=private) as file:
+            hashing = HashingFile(file)
+            yield hashing
+            file.flush()
+            mark = mark_of(os.fstat(file.fileno()))
+        sha256 = hashing.digest()
+        if self._same(path, sha256):
+            target.unlink()
+            mark = self._reuse(path)
+        else:
+            self.written += 1
+        self.lists[path] = sha256, mark
+        self.list(path, sha256, hashing.size)
+
+    def write_lines(self, path: str, lines: Iterable[str]) -> int:
+        """A file of lines; how many there were."""
+        count = 0
+        with self.writing(path) as file:
+            for text in lines:
+                file.write(f"{text}\n".encode())
+                count += 1
+        return count
+
+    def _reuse(self, path: str) -> Mark:
+        source = f"{self._before}/{path}"
+        if not self._writes and "/" in path:
+            return NO_MARK
+        target = f"{self._root}/{path}"
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copy2(source, target, follow_symlinks=False)
+        return mark_of(os.lstat(target))
+
+
+class HashingFile:
+    """A file with the digest of what was written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """At the end."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    def digest(self) -> str:
+        """Hexadecimal, of everything so far."""
+        return self._hash.hexdigest()
+
+
+def write_file(path: str, content: bytes) -> Mark:
+    """A new file."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(opened, rest) :]
+        return mark_of(os.fstat(opened))
+    finally:
+        os.close(opened)
+
+
+def private(path: str, flags: int) -> int:
+    """An opener of files that nobody else may read."""
+    return os.open(path, flags, FILE_MODE)

@@ -1,0 +1,348 @@
+"""What an export leaves in its folder, on a real database file: what is written again, what goes, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from attendance.domain.model import PersonStatus
+from attendance.errors import ExportError, StoreError
+from attendance.export import place as place_module
+from attendance.export.layout import Part
+from attendance.export.place import Place
+from attendance.store.connect import connect
+from tests.export_makers import check_whole, contents, export, fill, lines, marks
+from tests.store_makers import MODEL, after, attempt, person, reference, references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attendance.store.base import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRETS = (b"secret-session-token", b"secret-csrf-token", b"secret-password-hash")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/data/attendance.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = connect(url, timeout_s=10)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "mongodb_export"
+
+
+def door(url: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "export_mongodb_for_dvc.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "ATTEND_STORE_URL": url})
+
+
+def test_the_folder_holds_what_existing_users_know(store: Store, folder: Path) -> None:
+    fill(store)
+    summary = export(store, folder)
+    assert (summary.people.added, summary.pictures.added, summary.problems.total) == (3, 9, 0)
+    pictures = sorted(path.relative_to(folder).as_posix() for path in folder.glob("images/*/*"))
+    assert pictures[:3] == [f"images/Ada Lovelace/Ada Lovelace_{number}.jpg" for number in range(3)]
+    records = lines(folder, "attendance.json")
+    assert [record["matched_identity"] for record in records] == ["Ada Lovelace", "Grace Hopper", "Émilie du Châtelet"]
+    assert records == sorted(records, key=lambda record: record["timestamp"])
+    assert all({"timestamp", "entered_name", "matched_identity", "distance"} <= record.keys() for record in records)
+    check_whole(folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert metadata["counts"] == {"people": 3, "pictures": 9, "attendance": 3, "attempts": 7, "audit": 2}
+    owner = store.find_person("Ada Lovelace").person_id
+    for known in store.references(owner):
+        path = folder / f"images/Ada Lovelace/Ada Lovelace_{known.image_index}.jpg"
+        assert path.read_bytes() == store.picture(known.reference_id)
+
+
+def test_nothing_secret_and_nothing_of_this_machine_leaves(store: Store, folder: Path, tmp_path: Path) -> None:
+    fill(store)
+    export(store, folder)
+    whole = b"".join(content for path, content in contents(folder).items() if not path.startswith("images/"))
+    for secret in (*SECRETS, str(tmp_path).encode(), b"sqlite", b"mongodb://"):
+        assert secret not in whole
+    known = {"format", "schema_version", "parts", "counts", "left_out", "models", "digests"}
+    assert json.loads((folder / "metadata.json").read_text()).keys() == known
+    assert {oct(path.stat().st_mode & 0o077) for path in (folder, *folder.rglob("*"))} == {"0o0"}
+
+
+def test_what_did_not_change_is_the_same_file(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    before, inode = marks(folder), folder.stat().st_ino
+    summary = export(store, folder)
+    assert (summary.changed, summary.files_written, folder.stat().st_ino) == (False, 0, inode)
+    assert marks(folder) == before
+    store.add_references(people[0].person_id, references(1), MODEL)
+    summary = export(store, folder)
+    assert (summary.pictures.added, summary.pictures.changed, summary.people.changed) == (1, 0, 0)
+    after_it = marks(folder)
+    changed = {path for path in after_it if after_it[path] != before.get(path)}
+    assert "images/Ada Lovelace/Ada Lovelace_3.jpg" in changed
+    assert not {"attendance.json", "attempts.jsonl", "people.jsonl", "audit.jsonl"} & changed
+    assert sum(path.startswith("images/") for path in changed) == 1
+
+
+def test_what_was_removed_is_gone(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    store.remove_person(people[1].person_id)
+    store.remove_reference(store.references(people[0].person_id)[0].reference_id)
+    summary = export(store, folder)
+    assert (summary.people.removed, summary.pictures.removed) == (1, 4)
+    assert not (folder / "images/Grace Hopper").exists()
+    assert not (folder / "images/Ada Lovelace/Ada Lovelace_0.jpg").exists()
+    leftover = [path for path in folder.parent.rglob("*.jpg") if folder not in path.parents]
+    assert leftover == []
+    check_whole(folder)
+
+
+def test_somebody_with_a_new_name_has_a_new_folder(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    store.update_person(people[0].person_id, name="Ada King", status=PersonStatus.INACTIVE)
+    summary = export(store, folder)
+    assert (summary.people.changed, summary.pictures.added, summary.pictures.removed) == (1, 3, 3)
+    assert min(path.name for path in (folder / "images").iterdir()) == "Ada King"
+    check_whole(folder)
+
+
+def test_an_export_with_an_index_is_the_same_as_one_without(store: Store, folder: Path, tmp_path: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    store.add_person(person("Katherine Johnson"), references(2), MODEL)
+    store.remove_person(people[0].person_id)
+    store.put_templates("other/model", {store.references(people[1].person_id)[1].reference_id: "no face"})
+    store.settle(attempt(people[2], after(500)), 60)
+    export(store, folder)
+    export(store, tmp_path / "fresh")
+    assert contents(folder) == contents(tmp_path / "fresh")
+    assert not export(store, folder).changed
+
+
+def test_a_dry_run_tells_and_changes_nothing(store: Store, folder: Path) -> None:
+    people = fill(store)
+    assert export(store, folder, dry_run=True).pictures.added == 9
+    assert not folder.exists()
+    export(store, folder)
+    before = marks(folder)
+    assert not export(store, folder, dry_run=True, verify=True).changed
+    store.remove_person(people[0].person_id)
+    summary = export(store, folder, dry_run=True)
+    assert (summary.changed, summary.people.removed, summary.pictures.removed) == (True, 1, 3)
+    assert marks(folder) == before
+
+
+@pytest.mark.parametrize("harm", ["change", "delete", "truncate", "link", "stranger"])
+def test_what_was_done_to_the_files_is_put_right(store: Store, folder: Path, harm: str) -> None:
+    fill(store)
+    export(store, folder)
+    whole = contents(folder)
+    victim = folder / "images/Grace Hopper/Grace Hopper_1.jpg"
+    match harm:
+        case "change":
+            victim.write_bytes(b"x" * victim.stat().st_size)
+        case "delete":
+            victim.unlink()
+        case "truncate":
+            os.truncate(victim, 5)
+        case "link":
+            copy = folder.parent / "elsewhere.jpg"
+            victim.rename(copy)
+            victim.symlink_to(copy)
+        case _:
+            victim.with_name("stranger.jpg").write_bytes(b"?")
+    assert export(store, folder).changed
+    assert contents(folder) == whole
+    check_whole(folder)
+
+
+def test_verify_finds_what_times_and_sizes_do_not_show(store: Store, folder: Path) -> None:
+    fill(store)
+    export(store, folder)
+    whole = contents(folder)
+    victim = folder / "images/Grace Hopper/Grace Hopper_1.jpg"
+    status = victim.stat()
+    victim.write_bytes(b"x" * status.st_size)
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not export(store, folder).changed
+    found = export(store, folder, verify=True, dry_run=True)
+    assert found.repaired == ["images/Grace Hopper/Grace Hopper_1.jpg"]
+    assert export(store, folder, verify=True).changed
+    assert contents(folder) == whole
+    assert not export(store, folder, verify=True).changed
+
+
+def test_a_broken_record_is_told_each_time_and_hides_no_other(store: Store, url: str, folder: Path) -> None:
+    people = fill(store)
+    bad = store.references(people[0].person_id)[1].reference_id
+    path = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE face_images SET image_bytes = x'00' WHERE reference_id = ?", (bad,))
+        file.execute("UPDATE attempts SET parameters = '{' WHERE person_id = ?", (people[1].person_id,))
+        file.execute("UPDATE audit SET details = 'x' WHERE sequence = 2")
+    for _ in range(2):
+        done = door(url, "--export-all", "--output-dir", folder, "--json")
+        told = json.loads(done.stdout)
+        assert done.returncode == 1
+        assert told["left_out"]["total"] == 4
+        assert {one["record"].partition("/")[0] for one in told["left_out"]["first"]} == {"face_images", "attempts", "audit"}
+        assert f"face_images/{bad}" in {one["record"] for one in told["left_out"]["first"]}
+        assert told["counts"]["pictures"] == 8
+    check_whole(folder)
+
+
+def test_one_part_leaves_the_others_as_they_are(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder, parts=frozenset({Part.ATTENDANCE}))
+    assert sorted(contents(folder)) == ["attempts.jsonl", "attendance.json", "manifest.json", "metadata.json"]
+    export(store, folder, parts=frozenset({Part.IMAGES}))
+    before = contents(folder)
+    store.settle(attempt(people[0], after(1000)), 60)
+    store.remove_person(people[1].person_id)
+    export(store, folder, parts=frozenset({Part.ATTENDANCE}))
+    changed = {path for path, content in contents(folder).items() if before[path] != content}
+    assert changed == {"attendance.json", "attempts.jsonl", "manifest.json", "metadata.json"}
+    assert (folder / "images/Grace Hopper").is_dir()
+    check_whole(folder)
+    export(store, folder)
+    assert not (folder / "images/Grace Hopper").exists()
+
+
+def test_a_folder_that_holds_something_else_is_not_taken(store: Store, folder: Path) -> None:
+    fill(store)
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(ExportError, match=r"thesis\.tex"):
+        export(store, folder)
+    assert contents(folder) == {"thesis.tex": b"years of work"}
+
+
+def test_the_export_of_an_older_app_is_replaced(store: Store, folder: Path) -> None:
+    fill(store)
+    (folder / "images/Bob").mkdir(parents=True)
+    (folder / "images/Bob/Bob_0.jpg").write_bytes(b"old")
+    (folder / "attendance.json").write_text("[]")
+    (folder / "metadata.json").write_text("{}")
+    assert export(store, folder).changed
+    assert not (folder / "images/Bob").exists()
+    check_whole(folder)
+
+
+def test_a_picture_of_another_type_keeps_its_name_and_the_manifest_says_its_type(store: Store, folder: Path) -> None:
+    store.add_person(person("Ada"), [reference(b"\x89PNG\r\n\x1a\n" + b"0" * 50)], MODEL)
+    export(store, folder)
+    [known] = lines(folder, "pictures.jsonl")
+    assert (known["file"], known["media_type"]) == ("images/Ada/Ada_0.jpg", "image/png")
+
+
+def test_without_exchange_of_folders_it_is_done_in_two_steps(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = fill(store)
+    monkeypatch.setattr(place_module, "exchange", lambda _one, _other: False)
+    export(store, folder)
+    store.remove_person(people[0].person_id)
+    assert export(store, folder).changed
+    check_whole(folder)
+    # Killed between the two steps: the one before is put back.
+    work = folder.with_name(f".{folder.name}.work")
+    before = contents(folder)
+    folder.rename(work / "old")
+    assert not export(store, folder).changed
+    assert contents(folder) == before
+
+
+def test_without_hard_links_files_are_copied_with_their_times(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = fill(store)
+    export(store, folder)
+    before = {path: mark[1] for path, mark in marks(folder).items()}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store.add_references(people[0].person_id, references(1), MODEL)
+    export(store, folder)
+    now = {path: mark[1] for path, mark in marks(folder).items() if path.startswith("images/")}
+    assert sum(before.get(path) != time for path, time in now.items()) == 1
+    check_whole(folder)
+
+
+def _export_small(url: str, folder: Path, limit: int) -> None:
+    store = connect(url, timeout_s=10)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        export(store, folder)
+    except OSError:
+        os._exit(8)
+    os._exit(0)
+
+
+def test_a_full_disk_leaves_the_export_before(store: Store, url: str, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    before = contents(folder)
+    store.add_references(people[0].person_id, [reference(os.urandom(400_000))], MODEL)
+    child = multiprocessing.get_context("spawn").Process(target=_export_small, args=(url, folder, 100_000))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 8
+    assert contents(folder) == before
+    assert export(store, folder).pictures.added == 1
+
+
+def test_a_database_that_is_gone_leaves_the_export_before(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    before = contents(folder)
+    store.add_references(people[0].person_id, references(1), MODEL)
+    (folder.parent / "attendance.db").rename(folder.parent / "gone.db")
+    with pytest.raises(StoreError):
+        export(store, folder)
+    assert contents(folder) == before
+
+
+def test_the_second_of_two_waits_and_says_so(store: Store, url: str, folder: Path) -> None:
+    fill(store)
+    command = [sys.executable, str(ROOT / "export_mongodb_for_dvc.py"), "--output-dir", str(folder)]
+    with ExitStack() as first:
+        first.enter_context(Place(folder).locked(lambda: None))
+        variables = {**os.environ, "ATTEND_STORE_URL": url}
+        second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables, cwd=folder.parent)
+        assert second.stderr is not None
+        assert "Waiting for another export" in second.stderr.readline()
+        assert not folder.exists()
+    second.communicate(timeout=60)
+    assert second.returncode == 0
+    check_whole(folder)
+
+
+def test_who_waits_too_long_says_that_nothing_was_done(store: Store, folder: Path) -> None:
+    fill(store)
+    told: list[str] = []
+    second = Place(folder).locked(lambda: told.append("waits"), wait_s=0.2)
+    with Place(folder).locked(lambda: None), pytest.raises(ExportError, match="nothing was done"):
+        second.__enter__()
+    assert told == ["waits"]
