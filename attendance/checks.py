@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attendance.bootstrap import build
+from attendance.bootstrap.tracking import is_installed
 from attendance.errors import WeightsUnavailableError
 from attendance.params import decided_by, flat
 from attendance.services import status
 from attendance.services.status import Finding, Status
+from attendance.services.tracking_status import tracking_findings
+from attendance.services.wording import moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +70,7 @@ def of_store(application: Application, sentence: Callable[[BaseException], str])
         "templates": partial(status.template_findings, application.store),
         "saved settings": partial(_saved, application),
         "last check-in": partial(status.last_check_in_findings, application.store, application.zone),
+        "tracking": partial(_tracking, application),
     }
     return findings + status.found(further, sentence)
 
@@ -108,12 +112,24 @@ def _settings(application: Application) -> Iterator[Finding]:
 
 def _saved(application: Application) -> Iterator[Finding]:
     chosen = application.choices.current()
-    decided_by(application.settings.params, chosen.values)  # raises where one of them cannot be used
-    yield from status.settings_findings(chosen, flat(application.settings.params))
+    decided_by(application.base, chosen.values)  # raises where one of them cannot be used
+    yield from status.settings_findings(chosen, flat(application.base))
+
+
+def _tracking(application: Application) -> Iterator[Finding]:
+    parts = application.tracking
+    experiment = parts.sessions.experiment()
+    yield from tracking_findings(
+        on=parts.switch.is_on(),
+        state=parts.outbox.state(),
+        installed=is_installed(),
+        experiment=None if experiment is None else experiment.name,
+        zone=application.zone,
+    )
 
 
 def _time_zone(application: Application) -> Iterator[Finding]:
-    now = status.local_text(datetime.now(UTC), application.zone)
+    now = moment_text(datetime.now(UTC), application.zone, seconds=True)
     if application.zone is None:
         yield Finding("time zone", Status.OK, f"The machine's own; it is {now}.", "ATTEND_TIMEZONE sets the site's.")
     else:
@@ -154,7 +170,7 @@ def _is_exported(application: Application) -> bool:
     from attendance.faces.mtcnn_files import VERSION, read_mtcnn
 
     try:
-        read_mtcnn(application.settings.model_dir / f"mtcnn-{VERSION}")
+        read_mtcnn(application.model_dir / f"mtcnn-{VERSION}")
     except WeightsUnavailableError:
         return False
     return True
@@ -175,6 +191,10 @@ def _active_model(application: Application) -> Iterator[Finding]:
         message = f"{model.model_id} is in use, and its files are not here."
         yield Finding("active model", Status.FAULT, message, "Run `python -m attendance models --fetch`.")
     else:
+        kept = application.recogniser
+        if kept is not None and kept.why_kept:
+            advice = "Its last good copy is used; it is asked for again at the next start."
+            yield Finding("active model", Status.WARNING, f"{application.settings.model}: {kept.why_kept}", advice)
         yield Finding("active model", Status.OK, application.catalogue.why)
         details = f"Model id {model.model_id}, threshold {model.threshold:g}, computed by {model.runtime}."
         yield Finding("active model", Status.OK, details)
@@ -191,7 +211,7 @@ def _speed(application: Application) -> Iterator[Finding]:
         yield Finding("speed", Status.OK, "The compiled detector is switched off (ATTEND_ACCELERATE).")
     elif "detector" in application.made and getattr(application.detector, "accelerated", False):
         yield Finding("speed", Status.OK, "The compiled detector is at work.")
-    elif any((application.settings.model_dir / "numba").rglob("*.nbi")):
+    elif any((application.model_dir / "numba").rglob("*.nbi")):
         yield Finding("speed", Status.OK, "The compiled detector is ready.")
     else:
         advice = "`python -m attendance models --prepare` does it now."

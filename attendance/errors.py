@@ -18,6 +18,7 @@ AttendanceError
 │ └ LookAlikeError
 ├ ModelError
 │ ├ WeightsUnavailableError
+│ │ └ RegistryError
 │ ├ TemplateMismatchError
 │ └ InferenceError
 ├ StoreError
@@ -26,11 +27,10 @@ AttendanceError
 │ └ CorruptRecordError
 ├ AccountError
 ├ ExportError
-└ TrackingError (never leaves tracking/)
+└ TrackingError (never leaves tracking/ and the outbox)
 
-Parts translate the errors of their libraries into these with ``raise … from``. What a caller may want to act on is an
-attribute; the message is one sentence for the log and for the command line. "No match" and "already checked in" are
-results, not errors.
+Parts translate their libraries' errors into these with ``raise … from``. What a caller may want to act on is an attribute;
+the message is one sentence for the log and the command line. "No match" and "already checked in" are results, not errors.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ class FaceTooSmallError(CaptureError):
     """The face has too few pixels to be recognised.
 
     Attributes:
-        size_px: the shorter side of the face's box.
-        limit_px: the least that is accepted.
+        size_px, limit_px: the shorter side of the face's box, and the least that is accepted.
     """
 
     def __init__(self, message: str, *, size_px: float, limit_px: float) -> None:
@@ -125,8 +124,7 @@ class PersonExistsError(EnrolmentError):
     """Another person has this name or this staff number.
 
     Attributes:
-        field: ``name`` or ``external_id``.
-        value: what is taken.
+        field, value: ``name`` or ``external_id``, and what is taken.
     """
 
     def __init__(self, message: str, *, field: str, value: str) -> None:
@@ -197,8 +195,7 @@ class LookAlikeError(EnrolmentError):
     """The new person is as close to somebody enrolled as two pictures of one person are.
 
     Attributes:
-        person_id: whom the new person resembles.
-        name: that person's name, for the operator.
+        person_id, name: whom the new person resembles.
         distance_l2: between the nearest pair of pictures.
         limit: below this distance an operator has to decide.
     """
@@ -233,14 +230,17 @@ class TemplateMismatchError(ModelError):
     """The people have no templates of the active model, or templates of two models were about to be compared.
 
     Attributes:
-        active: the model id in use.
-        stored: the model id that the templates were made with.
+        active, stored: model ids: the one in use, and the one that the templates were made with.
     """
 
     def __init__(self, message: str, *, active: str, stored: str) -> None:
         super().__init__(message)
         self.active = active
         self.stored = stored
+
+
+class RegistryError(WeightsUnavailableError):
+    """MLflow's registry cannot be asked, or does not have what was asked; ``reason`` also ``unreachable`` or ``refused``."""
 
 
 class InferenceError(ModelError):
@@ -284,7 +284,7 @@ class AccountError(AttendanceError):
 
     Attributes:
         reason: ``link`` (used, replaced, too old or never given), ``too_short``, ``too_long``, ``too_simple``; for a screen
-            ``code`` (unknown or expired) or ``too_many`` (screens wait for an operator).
+            ``code`` (unknown or expired).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:
@@ -297,4 +297,4 @@ class ExportError(AttendanceError):
 
 
 class TrackingError(AttendanceError):
-    """MLflow could not be told; never leaves tracking/."""
+    """MLflow could not be told; never leaves tracking/ and the outbox, which tries again."""

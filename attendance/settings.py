@@ -7,6 +7,7 @@ docs/settings.md lists every one; a test holds it to this file.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -125,8 +126,39 @@ class Settings(BaseSettings):
         "", description="The address that people open, for the links that are printed; empty: this machine's own."
     )
     open_browser: bool = Field(True, description="Open the app in a browser when it starts on a desktop.")
+    versions_author: str = Field("Attend <attend@localhost>", description="Who makes the commits of versions.")
+    versions_branch: str = Field("", description="The branch that takes the versions; empty: the one that is checked out.")
+    versions_git_remote: str = Field(
+        "", description="The git remote that versions are pushed to; empty: `origin` where there is one; `none`: nowhere."
+    )
+    versions_dvc_remote: str = Field("", description="The DVC remote of the data; empty: the default of `.dvc/config`.")
+    versions_measure: bool = Field(True, description="Check the pictures and measure error rates with each new version.")
+    model: str = Field(
+        "",
+        description="A registered recogniser, such as `models:/face-recogniser@champion`: model files, options and the "
+        "threshold come from there rather than from this machine. Or a folder that `models --keep` made. Empty: neither.",
+    )
+    model_keep_dir: Path | None = Field(
+        None,
+        description="Where the last good copy of `ATTEND_MODEL` is kept; without it, `registry` in `ATTEND_MODEL_DIR`.",
+    )
+    tracking: bool = Field(
+        False, description="Track attempts in MLflow, until an operator switches it in the sidebar of the check-in page."
+    )
+    tracking_experiment: str = Field("face-attendance", min_length=1, description="The MLflow experiment of the attempts.")
+    tracking_pseudonyms: bool = Field(
+        False, description="Track a pseudonym instead of the name of who was recognised, made with a key of this database."
+    )
     params_file: Path = Field(Path("params.yaml"), description="The file with the experiment's values.")
     params: Params = Params()
+
+    @field_validator("model")
+    @classmethod
+    def _registered_model(cls, value: str) -> str:
+        folder = "/" in value and not value.startswith("models:")
+        if value and not folder and not re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9]\d*)", value):
+            raise ValueError(f"{value!r} is not like models:/face-recogniser@champion or models:/face-recogniser/3")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -137,6 +169,11 @@ class Settings(BaseSettings):
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Stockholm") from None
         return value
+
+
+def environment() -> dict[str, str]:
+    """This process's variables, for a program that it starts."""
+    return dict(os.environ)
 
 
 class _Tracking(BaseSettings):

@@ -1,8 +1,7 @@
 """The application of this process: one for all visitors, brought up beside the server, and renewed when settings change.
 
-The server answers from its first moment: while the models load or the database is away, ``application`` says so with an
-error, and a thread goes on trying. What needs the database alone (who is signed in, which screens are paired) does not wait
-for the models.
+The server answers from its first moment: while the models load or the database is away, ``application`` raises why, and a
+thread goes on trying. What needs the database alone (who is signed in, which screens are paired) waits for no model.
 """
 
 from __future__ import annotations
@@ -19,14 +18,19 @@ import structlog
 from attendance.api.cookies import cookies_of
 from attendance.api.limits import Breaker
 from attendance.api.work import Busy, Queue
+from attendance.api.writes import Writes
 from attendance.bootstrap import Application, build
 from attendance.errors import AttendanceError, StoreUnavailableError
+from attendance.services.status import prove_writable
 from attendance.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from attendance.api.cookies import Cookies
+    from attendance.bootstrap.sender import Sender
+    from attendance.bootstrap.tracking import Tracking
     from attendance.services.accounts import Accounts
     from attendance.services.devices import Devices
     from attendance.settings import Settings
@@ -52,6 +56,7 @@ class Running:
     Attributes:
         state: ``starting``, ``ready`` or ``failed``.
         error: why it failed; None otherwise.
+        writes: whether the store takes what is written.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -63,12 +68,15 @@ class Running:
         self.error: AttendanceError | None = None
         self._parts = Application(self.settings)  # of which the server takes the store, also while nothing else works
         self._application: Application | None = None
-        self._building, self._following = threading.Lock(), threading.Lock()
+        self._building, self._following, self._building_tracking = threading.Lock(), threading.Lock(), threading.Lock()
         self._next_try, self._next_look = 0.0, 0.0
         self._breaker = Breaker()
         self._accounts: Accounts | None = None
         self._devices: Devices | None = None
+        self._tracking: Tracking | None = None
+        self._sender: Sender | None = None
         self.stopped = threading.Event()  # set when the server ends
+        self.writes = Writes(lambda: prove_writable(self.store), self.stopped)
         self._thread: threading.Thread | None = None
         self._asking = ThreadPoolExecutor(QUESTIONS, "attend-ask")
         self._queue = Queue(self.settings.workers)
@@ -81,8 +89,7 @@ class Running:
         Raises:
             AttendanceError: why it cannot be used; tried again a second later, not with every call.
         """
-        ready = self._application
-        if ready is not None:
+        if (ready := self._application) is not None:
             return ready
         with self._building:
             if self._application is not None:
@@ -126,13 +133,16 @@ class Running:
         if parts.choices.current().version != parts.chosen.version:
             return True
         active = self.store.active_model()
-        return self.settings.embedder == "auto" and active not in {None, parts.model.model_id}
+        return self.settings.embedder == "auto" and not self.settings.model and active not in {None, parts.model.model_id}
 
     def _build(self, before: Application | None) -> Application:
         """Build and load; the caller holds the lock. What is dear and cannot have changed is taken over from ``before``."""
         try:
             parts = build(self.settings)
             parts.made["store"] = self.store
+            parts.made["tracking"] = self.tracking
+            if self._thread is not None:
+                self._start_sending()
             if before is not None:
                 parts.made["detector"] = before.detector
             parts.prepare()
@@ -168,6 +178,11 @@ class Running:
         return opened if opened is not None else self._breaker.call(lambda: self._parts.store)
 
     @property
+    def zone(self) -> ZoneInfo | None:
+        """The site's time zone; None is the machine's own."""
+        return self._parts.zone
+
+    @property
     def accounts(self) -> Accounts:
         """The operator's password and the sessions. Raises StoreError where the store cannot be opened."""
         if self._accounts is None:
@@ -186,6 +201,23 @@ class Running:
 
             self._devices = Devices(self.store)
         return self._devices
+
+    @property
+    def tracking(self) -> Tracking:
+        """The tracking of this server's attempts. Raises StoreError where the store cannot be opened."""
+        with self._building_tracking:
+            if self._tracking is None:
+                from attendance.bootstrap.tracking import tracking_of
+
+                self._tracking = tracking_of(self.store, self.settings, self.zone, server=True)
+            return self._tracking
+
+    def _start_sending(self) -> None:
+        if self._sender is None:
+            from attendance.bootstrap.sender import Sender
+
+            self._sender = Sender(self.settings, self.tracking)
+            self._sender.start()
 
     @property
     def cookies(self) -> Cookies:
@@ -210,6 +242,20 @@ class Running:
         """
         return await self._queue.work(fn, *args, **kwargs)
 
+    async def check_in(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what is to be stored; refused at once while the store takes no writes.
+
+        Raises:
+            Busy: too many wait already; ask again in a moment.
+            StoreUnavailableError: what is recognised could not be stored, now or when it was last tried.
+        """
+        self.writes.require()
+        try:
+            return await self.work(fn, *args, **kwargs)
+        except StoreUnavailableError as error:
+            self.writes.failed(error)
+            raise
+
     @property
     def queue(self) -> Queue:
         """The recognitions at work and waiting, for the Status page."""
@@ -222,6 +268,8 @@ class Running:
         self._asking.shutdown(wait=True)
         if self._thread is not None:
             self._thread.join(timeout=10)
+        if self._sender is not None:
+            self._sender.stop()
         self._application = None
         self._parts.close()  # the store, which every application of this process shares
 

@@ -12,6 +12,7 @@ from attendance.domain.model import RecognitionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -52,11 +53,11 @@ class Application(Office):
         """The models that are here."""
         from attendance.faces.catalogue import Catalogue
 
-        settings = self.settings
+        settings, registered = self.settings, self.recogniser is not None
         return Catalogue(
-            settings.model_dir,
-            facenet_weights=settings.facenet_weights,
-            offline=settings.offline,
+            self.model_dir,
+            facenet_weights=None if registered else settings.facenet_weights,
+            offline=settings.offline or registered,
             threads=settings.threads,
             runtime=settings.runtime,
             thresholds=self.params.thresholds.model_dump(),
@@ -65,7 +66,18 @@ class Application(Office):
     @Part
     def family(self) -> str:
         """``facenet`` or ``dlib``; choosing may download FaceNet's weights, and takes 3 s at most without a network."""
+        kept = self.recogniser
+        if kept is not None:
+            what = f"version {kept.number} of {self.settings.model}" if kept.number else f"in {self.settings.model}"
+            because = f"it is {what} (ATTEND_MODEL)"
+            return self.catalogue.choose_family(kept.recogniser.family, None, because=because)
         return self.catalogue.choose_family(self.settings.embedder, self.store.active_model(), progress=self.downloading)
+
+    @property
+    def model_dir(self) -> Path:
+        """Where the model files are: of the registered recogniser, or of this machine."""
+        kept = self.recogniser
+        return self.settings.model_dir if kept is None else kept.folder / "models"
 
     @Part
     def detector(self) -> Detector:
@@ -127,7 +139,7 @@ class Application(Office):
             zone=self.zone,
             keep_attempt_pictures=self.settings.keep_attempt_pictures,
         )
-        return CheckInService(self.store, self.engine, self.roster, policy)
+        return CheckInService(self.store, self.engine, self.roster, policy, session=self.tracking.sessions.session)
 
     @Part
     def live(self) -> LiveService:
@@ -164,6 +176,7 @@ class Application(Office):
         settings = self.settings
         return (
             "family" in self.made
+            or bool(settings.model)
             or settings.offline
             or settings.embedder == "dlib"
             or self.catalogue.facenet_ready()
@@ -173,7 +186,7 @@ class Application(Office):
     @property
     def notice(self) -> str | None:
         """One sentence where dlib's ResNet decides without having been asked for, and why; else None."""
-        stands_in = self.family == "dlib" and self.settings.embedder == "auto"
+        stands_in = self.family == "dlib" and self.settings.embedder == "auto" and not self.settings.model
         return f"Using {self.catalogue.why}" if stands_in else None
 
     def downloading(self, done: int, total: int) -> None:
@@ -201,7 +214,8 @@ class Application(Office):
         Raises:
             ModelError: they cannot be used.
         """
-        self.made["family"] = self.catalogue.choose_family(self.settings.embedder, None, progress=self.downloading)
+        if not self.settings.model:
+            self.made["family"] = self.catalogue.choose_family(self.settings.embedder, None, progress=self.downloading)
         _ = self.engine
 
     def warm(self) -> None:
@@ -237,5 +251,14 @@ class Application(Office):
         """Another application on the same database that decides with these values over params.yaml; the caller closes it."""
         from attendance.params import over
 
-        params = over(self.settings.params, values)
-        return Application(self.settings.model_copy(update={"params": params}), saved=False)
+        changed: dict[str, object] = {"params": over(self.base, values)}
+        if self.recogniser is not None:  # its files stay, and its values are among those that are tried
+            family = self.recogniser.recogniser.family
+            changed |= {
+                "model": "",
+                "embedder": family,
+                "model_dir": self.model_dir,
+                "facenet_weights": None,
+                "offline": True,
+            }
+        return Application(self.settings.model_copy(update=changed), saved=False)

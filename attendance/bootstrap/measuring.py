@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from attendance.services.calibrate import NOTHING
+from attendance.services.error_report import TooLittle
 from attendance.services.measurement import Setting
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from attendance.bootstrap.application import Application
     from attendance.bootstrap.parts import Progress
-    from attendance.services.error_report import ErrorReport, TooLittle
+    from attendance.services.calibrate import Calibration
+    from attendance.services.error_report import ErrorReport
     from attendance.services.evaluate import Combination, Evaluation
     from attendance.services.import_folder import PersonFolder
     from attendance.services.measurement import Steps
@@ -34,15 +36,22 @@ def calibrate(
         TemplateMismatchError: the people's templates are of another model.
         StoreUnavailableError: the store is away.
     """
+    found = compared(application, attempts=attempts, progress=progress)
+    return found if isinstance(found, TooLittle) else found.report(target_fpir=target_fpir)
+
+
+def compared(
+    application: Application, *, attempts: bool = True, progress: Progress | None = None
+) -> Calibration | TooLittle:
+    """What ``calibrate`` reports on, for trying thresholds; the same errors."""
     from attendance.faces.gallery import MatrixGallery
-    from attendance.services.calibrate import calibrate as measure
+    from attendance.services.calibrate import compared as compare
 
     if application.store.active_model() is None:
         return NOTHING
     application.roster.ready()
     setting = Setting(application.model, application.options.as_dict(), application.params.policy.ambiguity_ratio)
-    steps = _steps(progress)
-    return measure(application.store, setting, MatrixGallery, target_fpir=target_fpir, attempts=attempts, steps=steps)
+    return compare(application.store, setting, MatrixGallery, attempts=attempts, steps=steps_of(progress))
 
 
 def evaluate(
@@ -64,7 +73,7 @@ def evaluate(
     from attendance.services.evaluate import evaluate as measure
 
     made = combinations(application, tried)
-    return measure(people, made, MatrixGallery, pairs=pairs, target_fpir=target_fpir, steps=_steps(progress))
+    return measure(people, made, MatrixGallery, pairs=pairs, target_fpir=target_fpir, steps=steps_of(progress))
 
 
 def combinations(application: Application, tried: Sequence[Mapping[str, Value]]) -> list[Combination]:
@@ -102,18 +111,29 @@ def combinations(application: Application, tried: Sequence[Mapping[str, Value]])
     return found
 
 
-def when_measured(reports: Sequence[ErrorReport], page: str) -> None:
-    """Told of every finished measurement by the command line: the place to log it elsewhere.
+def when_measured(reports: Sequence[ErrorReport], page: str, *, data: str, track: bool) -> str:
+    """Told of every finished measurement.
 
     Args:
         reports: one, or one for each combination of a sweep.
         page: the HTML report of them.
+        data: what the data are called.
+        track: make an MLflow run of it.
+
+    Returns:
+        a sentence on where it is tracked, or why it is not; empty where that was not wanted.
     """
     for report in reports:
         log.info("measured", kind=report.kind, model_id=report.model_id, threshold=report.threshold, page_bytes=len(page))
+    if not track:
+        return ""
+    from attendance.bootstrap.measured_runs import track as tracked
+
+    return tracked(reports, page, data=data)
 
 
-def _steps(progress: Progress | None) -> Steps | None:
+def steps_of(progress: Progress | None) -> Steps | None:
+    """Progress as the measurements tell it."""
     if progress is None:
         return None
     told = progress

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 from attendance.bootstrap.parts import IfMade, Part
 
 if TYPE_CHECKING:
+    from attendance.bootstrap.tracking import Tracking
     from attendance.services.accounts import Accounts
     from attendance.services.choices import Choices, Chosen
     from attendance.services.devices import Devices
     from attendance.services.disputes import Disputes
+    from attendance.services.kept_recogniser import KeptRecogniser
     from attendance.services.people import PeopleService
     from attendance.services.reports import ReportService
     from attendance.services.roster import Roster
@@ -49,7 +51,7 @@ class Office:
         from attendance.params import checked, flat
         from attendance.services.choices import Choices
 
-        return Choices(self.store, file=flat(self.settings.params), check=checked)
+        return Choices(self.store, file=flat(self.base), check=checked)
 
     @Part
     def chosen(self) -> Chosen:
@@ -60,10 +62,38 @@ class Office:
 
     @Part
     def params(self) -> Params:
-        """params.yaml with the saved values over it."""
+        """``base`` with the saved values over it."""
         from attendance.params import decided_by
 
-        return decided_by(self.settings.params, self.chosen.values)
+        return decided_by(self.base, self.chosen.values)
+
+    @Part
+    def recogniser(self) -> KeptRecogniser | None:
+        """The registered recogniser that ``ATTEND_MODEL`` names, from the copy that is kept here; None where none is named.
+
+        Raises:
+            RegistryError: MLflow's registry cannot be asked, and no copy is here.
+        """
+        if not self.settings.model:
+            return None
+        from attendance.bootstrap.registered import recogniser_of
+
+        return recogniser_of(self.settings)
+
+    @Part
+    def base(self) -> Params:
+        """params.yaml, and over it the options and the threshold of the registered recogniser, where there is one."""
+        kept = self.recogniser
+        if kept is None:
+            return self.settings.params
+        from attendance.params import over
+
+        one = kept.recogniser
+        values = {f"recognition.{name}": value for name, value in one.options.as_dict().items()}
+        return over(
+            self.settings.params,
+            {**values, f"thresholds.{one.family}": one.threshold, "policy.ambiguity_ratio": one.ambiguity_ratio},
+        )
 
     @Part
     def accounts(self) -> Accounts:
@@ -102,6 +132,13 @@ class Office:
 
         return ReportService(self.store, self.zone)
 
+    @Part
+    def tracking(self) -> Tracking:
+        """The tracking of attempts. A server puts its own in the place of this one, which is that of a command."""
+        from attendance.bootstrap.tracking import tracking_of
+
+        return tracking_of(self.store, self.settings, self.zone, server=False)
+
     @property
     def zone(self) -> ZoneInfo | None:
         """The site's time zone; None is the machine's own."""
@@ -110,7 +147,9 @@ class Office:
     def close(self) -> None:
         """Give back what is held. Nothing is asked of this application afterwards; closing twice does nothing."""
         with self.lock:
-            store = self.made.pop("store", None)
+            store, tracking = self.made.pop("store", None), self.made.pop("tracking", None)
             self.made.clear()
+        if tracking is not None:
+            tracking.outbox.close()
         if store is not None:
             store.close()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attendance.bootstrap import measuring
+from attendance import settings as settings_module
+from attendance.bootstrap import exported, measuring
 from attendance.cli.failures import Exit
 from attendance.cli.models import Family  # noqa: TC001  Typer reads the annotation when the command is built
-from attendance.cli.output import emit, note, say, table
+from attendance.cli.output import emit, note, progress, say, table
 from attendance.cli.session import AsJson, opened, say_model
 from attendance.errors import SettingsError
 from attendance.services import pairs_file, sweep
@@ -40,6 +41,7 @@ TargetFpir = Annotated[
         "--target-fpir", metavar="RATE", help="Of strangers' searches, how many may name somebody: 0.001 is 0.1 %."
     ),
 ]
+Track = Annotated[bool, typer.Option("--track/--no-track", help="Make an MLflow run of it, at MLFLOW_TRACKING_URI.")]
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a report with charts as one HTML file.")
 ]
@@ -51,13 +53,14 @@ def calibrate(
         bool, typer.Option("--references-only", help="Leave the reviewed attempts out of the comparisons.")
     ] = False,
     html: HtmlFile = None,
+    track: Track = True,
     as_json: AsJson = False,
 ) -> int:
     """Measure error rates of who is enrolled, at the threshold in use and at others."""
     _check(target_fpir, html)
     with opened() as (application, report):
         found = measuring.calibrate(application, target_fpir=target_fpir, attempts=not references_only, progress=report)
-        return _deliver([found], html, as_json=as_json, more={})
+        return _deliver([found], html, data="enrolled references", track=track, as_json=as_json, more={})
 
 
 def evaluate(
@@ -75,10 +78,17 @@ def evaluate(
     ] = None,
     target_fpir: TargetFpir = 0.001,
     html: HtmlFile = None,
+    dvc: Annotated[
+        Path | None,
+        typer.Option("--dvc", metavar="REPORTS", help="FOLDER is an export: write its metrics and curves here for DVC."),
+    ] = None,
+    track: Track = True,
     as_json: AsJson = False,
 ) -> int:
     """Measure error rates of any pictures; nothing is enrolled."""
     _check(target_fpir, html)
+    if dvc is not None:
+        return _for_dvc(places, dvc, target_fpir, html, as_json=as_json)
     words = [word for word in places if re.match(r"[a-z_]+=", word) and not Path(word).exists()]
     folders = [word for word in places if word not in words]
     if len(folders) != 1:
@@ -88,7 +98,7 @@ def evaluate(
     folder = Path(folders[0])
     if not folder.is_dir():
         raise typer.BadParameter(f"There is no folder {folder}.")
-    overrides: dict[str, Any] = {} if model is None else {"embedder": model.value}
+    overrides: dict[str, Any] = {} if model is None else {"embedder": model.value, "model": ""}
     try:
         tried = sweep.combinations(sweep.parse([*(tries or []), *words]))
         listed = None if pairs is None else pairs_file.parse(_text(pairs))
@@ -106,10 +116,27 @@ def evaluate(
         "failed": [{"person": person, "picture": name, "reason": why} for person, name, why in done.failed[0]],
         "passed_over": [{"person": row.person, "picture": row.picture, "reason": row.reason} for row in passed_over.rows],
     }
-    return _deliver(done.reports, html, as_json=as_json, more=more)
+    return _deliver(done.reports, html, data=folder.name or str(folder), track=track, as_json=as_json, more=more)
 
 
-def _deliver(found: Sequence[ErrorReport | TooLittle], html: Path | None, *, as_json: bool, more: dict[str, Any]) -> int:
+def _for_dvc(places: Sequence[str], reports: Path, target_fpir: float, html: Path | None, *, as_json: bool) -> int:
+    """The stage of dvc.yaml. Too little to measure is no failure of it: the files say so."""
+    settings = settings_module.load(model="")  # params.yaml decides, and what it decided can be told from git
+    with progress() as report:
+        found = exported.evaluate(settings, Path(places[0]), reports, target_fpir=target_fpir, progress=report)
+    _deliver([found], html, data="export", track=False, as_json=as_json, more={})
+    return Exit.DONE
+
+
+def _deliver(
+    found: Sequence[ErrorReport | TooLittle],
+    html: Path | None,
+    *,
+    data: str,
+    track: bool,
+    as_json: bool,
+    more: dict[str, Any],
+) -> int:
     """Show, write and pass on what was measured."""
     reports = [one for one in found if isinstance(one, ErrorReport)]
     if reports:
@@ -117,7 +144,9 @@ def _deliver(found: Sequence[ErrorReport | TooLittle], html: Path | None, *, as_
         if html is not None:
             html.write_text(page, encoding="utf-8")
             note(f"The report is in {html}.")
-        measuring.when_measured(reports, page)
+        tracked = measuring.when_measured(reports, page, data=data, track=track)
+        if tracked:
+            note(tracked)
     if as_json:
         emit({**found[0].as_dict(), **more, **({"combinations": [_short(one) for one in found]} if len(found) > 1 else {})})
     else:

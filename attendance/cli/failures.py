@@ -38,6 +38,7 @@ _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (errors.PersonNotFoundError, Exit.PERSON, "`python -m attendance people` lists everybody."),
     (errors.EnrolmentError, Exit.PERSON, ""),
     (errors.TemplateMismatchError, Exit.MODEL, "Run `python -m attendance reembed`."),
+    (errors.RegistryError, Exit.MODEL, "docs/registry.md says what it needs."),
     (errors.WeightsUnavailableError, Exit.MODEL, "`python -m attendance models` shows what is there."),
     (errors.ModelError, Exit.MODEL, ""),
     (errors.StoreUnavailableError, Exit.STORE, "Nothing is confirmed as recorded."),

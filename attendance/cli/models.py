@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path  # noqa: TC003  Typer reads the annotation when the command is built
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from attendance.bootstrap import build
+from attendance.bootstrap import build, registered
+from attendance.cli import registry
 from attendance.cli.failures import Exit
 from attendance.cli.output import emit, note, say
 from attendance.cli.session import AsJson, opened, say_model, stoppable
@@ -27,13 +29,37 @@ class Family(StrEnum):
 
 
 def models(
+    action: Annotated[
+        Literal["register", "promote", "rollback", "list"] | None,
+        typer.Argument(metavar="[register|promote|rollback|list]", help="In MLflow's registry; without it: what is here."),
+    ] = None,
+    which: Annotated[
+        str, typer.Option("--version", metavar="NUMBER", help="What to promote: a number, or an alias such as @challenger.")
+    ] = "@challenger",
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Register with this value, such as threshold=0.5; repeatable."),
+    ] = None,
+    on: Annotated[
+        Path | None, typer.Option("--on", metavar="FOLDER", help="Before promoting, measure both on the pictures in it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote one that is worse or was not compared.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded for ever.")] = "",
     fetch: Annotated[bool, typer.Option("--fetch", help="Download FaceNet's weights now, and make its files.")] = False,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Make ready whatever a start needs; downloads only where that can be of use.")
     ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="FOLDER", help="Write what decides now into this folder, for DVC."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show the models: what is here, which decides, where from."""
+    """Show the models: what is here, which decides, where from; or register the recogniser, promote it, take it back."""
+    if action is not None:
+        return registry.act(action, which=which, values=values or [], on=on, force=force, reason=reason, as_json=as_json)
+    if keep is not None:
+        return _keep(keep, as_json=as_json)
     with opened() as (application, report):
         # The files are made without a question to the store, and with a database that is away, too.
         files = build(application.settings, progress=report, saved=False)
@@ -56,6 +82,17 @@ def models(
     return Exit.DONE
 
 
+def _keep(folder: Path, *, as_json: bool) -> int:
+    with opened() as (application, _):
+        made = registered.keep(application, folder)
+    if as_json:
+        emit({"folder": str(folder), "digest": made.digest, "model_id": made.model_id, "threshold": made.threshold})
+    else:
+        say(f"{folder} holds {made.model_id} with threshold {made.threshold:g}. Its digest is {made.digest}.")
+        note(f"Version it: dvc add {folder}. Use it: ATTEND_MODEL={folder}")
+    return Exit.DONE
+
+
 def reembed(
     to: Annotated[
         Family | None, typer.Option("--to", help="The model to change to; without it the one that the settings choose.")
@@ -63,7 +100,7 @@ def reembed(
     as_json: AsJson = False,
 ) -> int:
     """Make templates with another model, then let that one decide."""
-    overrides: dict[str, Any] = {} if to is None else {"embedder": to.value}
+    overrides: dict[str, Any] = {} if to is None else {"embedder": to.value, "model": ""}
     with opened(**overrides) as (application, report), stoppable() as should_stop:
         done = application.reembed.run(lambda seen, total, _: report("Embedding", seen, total), should_stop)
         if as_json:

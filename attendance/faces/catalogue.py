@@ -100,7 +100,12 @@ class Catalogue:
         return self._runtime
 
     def choose_family(
-        self, requested: str, active_model: str | None, *, progress: Callable[[int, int], None] | None = None
+        self,
+        requested: str,
+        active_model: str | None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        because: str = "the settings ask for it (ATTEND_EMBEDDER)",
     ) -> str:
         """``facenet`` or ``dlib``; ``why`` says the reason. It may download FaceNet's weights, once, with ``progress``.
 
@@ -109,12 +114,13 @@ class Catalogue:
                 where its weights are on this machine or can be downloaded, and dlib's ResNet otherwise.
             active_model: the model id of the stored templates, or None before the first enrolment.
             progress: called with bytes done and bytes in all while it downloads.
+            because: why a family is requested.
 
         Raises:
             WeightsUnavailableError: a weights file was given, but it is not FaceNet's or cannot be read.
         """
         if requested in NETWORKS:
-            return self._chosen(requested, "the settings ask for it (ATTEND_EMBEDDER)")
+            return self._chosen(requested, because)
         stored = family_of(active_model) if active_model else None
         if stored:
             return self._chosen(stored, "the stored templates were made with it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,19 +12,20 @@ from attendance.domain.model import Decision, PersonStatus, RecordFilter, Review
 from attendance.services.clock import now_utc
 from attendance.services.comparisons import Collector, Comparisons, compare_all, expected_comparisons, templates_of
 from attendance.services.error_rates import Measured
-from attendance.services.error_report import Source, TooLittle
-from attendance.services.measurement import Setting, counted_pairs, digest_of, finished, too_little
+from attendance.services.error_report import ErrorReport, Source, TooLittle
+from attendance.services.measurement import counted_pairs, digest_of, finished, too_little
 from attendance.services.searches import search_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
+    from attendance.domain.metrics import F64, Distances
     from attendance.domain.model import Attempt, PersonTemplates
     from attendance.faces.base import Gallery
     from attendance.services.clock import Clock
     from attendance.services.comparisons import F32, Templates
-    from attendance.services.error_report import ErrorReport
-    from attendance.services.measurement import Steps
+    from attendance.services.measurement import Setting, Steps
     from attendance.store.base import Store
 
 PAGE = 1000
@@ -36,6 +38,63 @@ ATTEMPTS_NOTE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was compared, from which the report at any threshold follows without comparing anything again.
+
+    Attributes:
+        setting: with what, and the threshold in use.
+        measured: all comparisons and searches.
+        templates: of whom.
+        references: genuine and impostor distances of the references alone.
+        reviewed: attempts among the comparisons: distances of those that were upheld, and of those that were void.
+        digest: of the data.
+        at_utc: when.
+    """
+
+    setting: Setting
+    measured: Measured
+    templates: Templates
+    references: tuple[Distances, Distances]
+    reviewed: tuple[F64, F64]
+    digest: str
+    at_utc: datetime
+
+    def report(self, *, threshold: float | None = None, target_fpir: float = 0.001) -> ErrorReport:
+        """The rates at a threshold; None: the one in use.
+
+        Args:
+            threshold: L2 distance.
+            target_fpir: the FPIR that is wanted, above 0 and below 1.
+        """
+        setting = self.setting
+        if threshold is not None:
+            setting = replace(setting, model=replace(setting.model, threshold=threshold))
+        attempts = sum(len(kind) for kind in self.reviewed)
+        return finished(
+            "calibration",
+            setting,
+            self.measured,
+            self.templates,
+            self._sources(setting.model.threshold),
+            digest=self.digest,
+            attempts=attempts,
+            target_fpir=target_fpir,
+            notes=(ATTEMPTS_NOTE,) if attempts else (),
+            at_utc=self.at_utc,
+        )
+
+    def _sources(self, threshold: float) -> tuple[Source, ...]:
+        own, others = self.references
+        missed, matched = len(own) - int(own.at_or_below(threshold)), int(others.at_or_below(threshold))
+        sources = [Source("references", len(own), len(others), missed, matched)]
+        upheld, void = self.reviewed
+        if len(upheld) + len(void):
+            errors = int((upheld > threshold).sum()), int((void <= threshold).sum())
+            sources.append(Source("reviewed attempts", len(upheld), len(void), *errors))
+        return tuple(sources)
+
+
 def calibrate(
     store: Store,
     setting: Setting,
@@ -46,13 +105,26 @@ def calibrate(
     steps: Steps | None = None,
     clock: Clock = now_utc,
 ) -> ErrorReport | TooLittle:
-    """Measure the templates of one model that are stored, of the people who are active.
+    """The report at the setting's threshold; the other arguments and errors are those of ``compared``."""
+    found = compared(store, setting, make_gallery, attempts=attempts, steps=steps, clock=clock)
+    return found if isinstance(found, TooLittle) else found.report(target_fpir=target_fpir)
+
+
+def compared(
+    store: Store,
+    setting: Setting,
+    make_gallery: Callable[[str, int], Gallery],
+    *,
+    attempts: bool = True,
+    steps: Steps | None = None,
+    clock: Clock = now_utc,
+) -> Calibration | TooLittle:
+    """Compare the templates of one model that are stored, of the people who are active.
 
     Args:
         store: asked once for the templates, and for the reviewed attempts.
         setting: of which model, and the threshold that decides.
         make_gallery: makes an empty gallery from a model id and a dimension; the one at work is not touched.
-        target_fpir: the FPIR that is wanted, above 0 and below 1.
         attempts: count the reviewed attempts of this model too; those that are disputed are open and never counted.
         steps: told how far each step has come.
         clock: gives the time of the report.
@@ -67,22 +139,19 @@ def calibrate(
     if missing is not None:
         return missing if changed else NOTHING
     reviewed = list(_reviewed(store, model_id)) if attempts else []
-    comparisons, sources = _compared(templates, reviewed, setting.model.threshold, steps)
+    comparisons, references = _compared(templates, reviewed, steps)
     progress = None if steps is None else steps("Searching")
     gallery = make_gallery(model_id, setting.model.dimension)
     searches = search_all(templates, gallery, setting.ambiguity_ratio, progress)
-    digest = digest_of([*_lines(templates), *sorted(f"attempt {one.attempt_id} {one.review}" for one in reviewed)])
-    return finished(
-        "calibration",
+    kinds = [_distances([one for one in reviewed if one.review is kind]) for kind in (Review.UPHELD, Review.VOID)]
+    return Calibration(
         setting,
         Measured(comparisons, searches),
         templates,
-        sources,
-        digest=digest,
-        attempts=len(reviewed),
-        target_fpir=target_fpir,
-        notes=(ATTEMPTS_NOTE,) if reviewed else (),
-        at_utc=clock(),
+        references,
+        (kinds[0], kinds[1]),
+        digest_of([*_lines(templates), *sorted(f"attempt {one.attempt_id} {one.review}" for one in reviewed)]),
+        clock(),
     )
 
 
@@ -107,10 +176,10 @@ def _reviewed(store: Store, model_id: str) -> Iterator[Attempt]:
 
 
 def _compared(
-    templates: Templates, reviewed: list[Attempt], threshold: float, steps: Steps | None
-) -> tuple[Comparisons, tuple[Source, ...]]:
-    """The references among themselves, and then the attempts. Who is in an attempt that is void is not known: somebody
-    else each time."""
+    templates: Templates, reviewed: list[Attempt], steps: Steps | None
+) -> tuple[Comparisons, tuple[Distances, Distances]]:
+    """The references among themselves, and then the attempts; and the references' distances alone. Who is in an attempt that
+    is void is not known: somebody else each time."""
     upheld = [one for one in reviewed if one.review is Review.UPHELD]
     void = [one for one in reviewed if one.review is Review.VOID]
     place = {person: number for number, person in enumerate(templates.people)}
@@ -123,30 +192,17 @@ def _compared(
     impostor = Collector(people, impostor_expected + len(void), pairs=True)
     compare_all(templates, genuine, impostor, None if steps is None else steps("Comparing"))
 
-    alone = [kind.counted(1) for kind in (genuine, impostor)] if reviewed else []
+    alone = [kind.counted(1).distances for kind in (genuine, impostor)] if reviewed else []
     genuine.add(_distances(upheld), _places(upheld, place))
     impostor.add(_distances(void), _places(void, place), np.arange(unknown, people))
     several, pairs = counted_pairs(templates)
     counted = Comparisons(genuine.counted(several + len(upheld)), impostor.counted(pairs + len(void)), people)
     if not reviewed:
-        alone = [counted.genuine, counted.impostor]
-    own, others = (kind.distances for kind in alone)
-    sources = [
-        Source(
-            "references",
-            len(own),
-            len(others),
-            len(own) - int(own.at_or_below(threshold)),
-            int(others.at_or_below(threshold)),
-        )
-    ]
-    if reviewed:
-        misses, matches = int((_distances(upheld) > threshold).sum()), int((_distances(void) <= threshold).sum())
-        sources.append(Source("reviewed attempts", len(upheld), len(void), misses, matches))
-    return counted, tuple(sources)
+        alone = [counted.genuine.distances, counted.impostor.distances]
+    return counted, (alone[0], alone[1])
 
 
-def _distances(attempts: list[Attempt]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _distances(attempts: list[Attempt]) -> F64:
     return np.array([one.distance_l2 for one in attempts], np.float64)
 
 

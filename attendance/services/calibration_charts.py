@@ -34,7 +34,7 @@ svg .dot{fill:var(--bg);stroke:var(--text);stroke-width:2.5}
 """
 
 _NORMAL = NormalDist()
-_DET_TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8)
+DET_TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8)
 
 
 def charts(report: ErrorReport) -> dict[str, str]:
@@ -54,7 +54,7 @@ def errors(report: ErrorReport) -> str:
     curves = report.curves
     rates = [rate for rate in (*curves.fmr, *curves.fnmr) if rate > 0]
     floor = 10.0 ** math.floor(math.log10(min(rates)) + 1e-9)
-    low, high = _span(curves.thresholds, curves.fmr, curves.fnmr)
+    low, high = span(curves.thresholds, curves.fmr, curves.fnmr)
 
     def x(threshold: float) -> float:
         return LEFT + (threshold - low) / (high - low) * (WIDTH - LEFT - RIGHT)
@@ -128,7 +128,7 @@ def det(report: ErrorReport) -> str:
     if len(points) < 2:
         return ""
     lowest, highest = min(min(point) for point in points), max(max(point) for point in points)
-    ticks = [tick for tick in _DET_TICKS if lowest / 3 <= tick <= highest * 1.5]
+    ticks = [tick for tick in DET_TICKS if lowest / 3 <= tick <= highest * 1.5]
     low = _NORMAL.inv_cdf(min(lowest, ticks[0] if ticks else lowest))
     high = _NORMAL.inv_cdf(min(max(highest, ticks[-1] if ticks else highest), 0.999))
 
@@ -149,7 +149,7 @@ def det(report: ErrorReport) -> str:
     return _svg(f"FNMR against FMR on normal deviates. {said}", parts)
 
 
-def _span(thresholds: Sequence[float], fmr: Sequence[float], fnmr: Sequence[float]) -> tuple[float, float]:
+def span(thresholds: Sequence[float], fmr: Sequence[float], fnmr: Sequence[float]) -> tuple[float, float]:
     """The thresholds where something happens, to tenths: from the last FNMR of all to the first FMR of all."""
     first = max((t for t, rate in zip(thresholds, fnmr, strict=True) if rate >= 1), default=0.0)
     last = min((t for t, rate in zip(thresholds, fmr, strict=True) if rate >= 1), default=thresholds[-1])

@@ -81,6 +81,7 @@ def _prepare() -> None:
         _answer_here(variables.MLFLOW_HTTP_REQUEST_TIMEOUT, lambda timeout_s: timeout_s)
         _answer_here(variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES, lambda _timeout_s: 0)
         _answer_here(variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT, lambda _timeout_s: True)
+        _answer_here(variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, lambda _timeout_s: False)
         importlib.import_module("mlflow")
         for handler in logging.getLogger("mlflow").handlers:
             handler.addFilter(_elsewhere)

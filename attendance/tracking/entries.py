@@ -101,6 +101,18 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """The data that a run was made with, as MLflow's own data inputs: told apart by name and digest."""
+
+    run: Run
+    name: str
+    digest: str
+    source: str
+    profile: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """A run ends."""
 
@@ -109,4 +121,4 @@ class End:
     at_ms: int
 
 
-Entry = Start | Param | Metric | Tag | Artifact | End
+Entry = Start | Param | Metric | Tag | Artifact | Data | End

@@ -14,7 +14,7 @@ import structlog
 from attendance.errors import TrackingError
 from attendance.tracking.batches import Batch
 from attendance.tracking.client import bounded, open_client
-from attendance.tracking.entries import Artifact, End, Run, Start
+from attendance.tracking.entries import Artifact, Data, End, Run, Start
 
 if TYPE_CHECKING:
     from attendance.tracking.batches import Request
@@ -56,6 +56,8 @@ class Sender:
                 self._batch(request)
             elif isinstance(request, Artifact):
                 self._client.log_artifact(self._id(request.run), str(request.copy), request.folder)
+            elif isinstance(request, Data):
+                self._data(request)
             else:
                 self._end(request)
 
@@ -83,7 +85,7 @@ class Sender:
                 raise
             self._start(run, again=True)  # the experiment may have been deleted since it was looked up
         else:
-            _know(run, made.info)
+            know(run, made.info)
 
     def _batch(self, batch: Batch) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -94,6 +96,14 @@ class Sender:
             params=[Param(one.key, one.value) for one in batch.params],
             tags=[RunTag(one.key, one.value) for one in batch.tags],
         )
+
+    def _data(self, data: Data) -> None:
+        """MLflow keeps an input of one name and digest once a run, so sending it again does not show."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        what = Dataset(data.name, data.digest, "local", data.source, profile=data.profile)
+        inputs = [DatasetInput(what, [InputTag("mlflow.data.context", data.context)])]
+        self._client.log_inputs(self._id(data.run), datasets=inputs)
 
     def _end(self, end: End) -> None:
         self._client.set_terminated(self._id(end.run), status=end.status, end_time=end.at_ms)
@@ -112,7 +122,7 @@ class Sender:
     def _find(self, run: Run, experiment_id: str) -> bool:
         found = self._client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
         if found:
-            _know(run, found[0].info)
+            know(run, found[0].info)
         return bool(found)
 
     def _experiment(self, name: str) -> str:
@@ -142,7 +152,7 @@ class Sender:
             return str(experiment.experiment_id)
 
 
-def _know(run: Run, info: object) -> None:
+def know(run: Run, info: object) -> None:
     """Keep what the server says of the run; the id last, since others wait for it."""
     run.experiment_id = getattr(info, "experiment_id", None)
     run.artifact_uri = getattr(info, "artifact_uri", None)

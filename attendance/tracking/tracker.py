@@ -5,6 +5,7 @@ No call raises, and none waits for a server; docs/mlflow.md says what happens to
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from functools import wraps
@@ -18,7 +19,7 @@ from attendance.settings import DEFAULT_TRACKING_URI
 from attendance.settings import tracking_uri as configured_uri
 from attendance.tracking import client, recording, values
 from attendance.tracking.destinations import worker_for
-from attendance.tracking.entries import Artifact, End, Run, Start, now_ms
+from attendance.tracking.entries import Artifact, Data, End, Run, Start, now_ms
 from attendance.tracking.runs import OPEN, TrackedRun, status_after, wait_for_end
 from attendance.tracking.words import say
 
@@ -140,6 +141,30 @@ class MLflowTracker:
                 return
             folder = values.path(values.text(artifact_path).replace("\\", "/")) if artifact_path else None
             worker.put(Artifact(run, copy, folder or None, size))
+
+    @_never_raises
+    def log_dataset(
+        self,
+        name: str,
+        digest: str,
+        *,
+        source: Mapping[str, Any] | None = None,
+        profile: Mapping[str, Any] | None = None,
+        context: str = "evaluation",
+    ) -> None:
+        """Which data the run was made with, among MLflow's data inputs of the run; the data themselves are not sent.
+
+        Args:
+            name: for people.
+            digest: tells versions apart; MLflow keeps its first 36 characters.
+            source: where the data are, plain values.
+            profile: what they are like, such as counts; plain values.
+            context: what they were used for.
+        """
+        if run := self._active("log_dataset"):
+            what = values.text(name)[: values.DATASET_NAME_LENGTH], values.text(digest)[: values.DATASET_DIGEST_LENGTH]
+            where, like = (json.dumps(dict(given or {}), default=values.text) for given in (source, profile))
+            self._put(Data(run, *what, where, like, values.text(context)))
 
     @_never_raises
     def set_tag(self, key: str, value: Any) -> None:

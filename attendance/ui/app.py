@@ -15,6 +15,7 @@ from attendance.ui.links import CHECK_IN
 from attendance.ui.messages import sentence_for
 from attendance.ui.resources import application
 from attendance.ui.text import plain
+from attendance.ui.tracking import tracking
 
 HERE = Path(__file__).parent
 # As part of the page: a file would be served under /media, which is the office's.
@@ -26,9 +27,11 @@ OFFICE = {
     "people": "People",
     "register": "Register",
     "settings": "Settings",
+    "thresholds": "Thresholds",
+    "versions": "Versions",
     "status": "Status",
 }
-WORKS_WITHOUT = {"status"}  # says itself what is away
+WORKS_WITHOUT = {"status", "versions"}  # say themselves what is away
 LOOK_AGAIN_S = 3
 
 
@@ -45,6 +48,8 @@ def main() -> None:
         page = st.navigation([kiosk, *office], expanded=True)
         st.logo(ICON)
         with st.sidebar:
+            if page == kiosk:
+                tracking(who)
             account(who)
     st.set_page_config(page_title=f"{page.title} · Attend")
     if page == kiosk or page.url_path in WORKS_WITHOUT:
@@ -105,10 +110,30 @@ def _settings() -> None:
     settings_page()
 
 
+def _thresholds() -> None:
+    from attendance.ui.thresholds import thresholds_page
+
+    thresholds_page()
+
+
 def _status() -> None:
     from attendance.ui.status import status_page
 
     status_page()
 
 
-_SCRIPTS = {"records": _records, "people": _people, "register": _register, "settings": _settings, "status": _status}
+def _versions() -> None:
+    from attendance.ui.versions import versions_page
+
+    versions_page()
+
+
+_SCRIPTS = {
+    "records": _records,
+    "people": _people,
+    "register": _register,
+    "settings": _settings,
+    "thresholds": _thresholds,
+    "versions": _versions,
+    "status": _status,
+}

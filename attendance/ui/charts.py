@@ -35,10 +35,16 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def quiet(chart: Any, colours: Palette) -> Any:
-    """The chart without frame, title or legend, on the page's own ground, with grid lines for values alone."""
+def quiet(chart: Any, colours: Palette, *, top: int = 4) -> Any:
+    """The chart without frame, title or legend, on the page's own ground, with grid lines for values alone.
+
+    Args:
+        chart: what is drawn.
+        colours: of the theme.
+        top: room above it for words, pixels.
+    """
     return (
-        chart.configure(background="transparent", font="Inter, system-ui, sans-serif", padding={"top": 4, "left": 2})
+        chart.configure(background="transparent", font="Inter, system-ui, sans-serif", padding={"top": top, "left": 2})
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=colours.muted,
@@ -78,13 +84,13 @@ def arrivals(quarters: Sequence[tuple[str, int]], now: tuple[str, float] | None,
         axis=alt.Axis(tickMinStep=1, tickCount=4, format="d"),
     )
     bars = (
-        alt.Chart(_inline(data))
+        alt.Chart(inline(data))
         .mark_bar(cornerRadiusEnd=2, color=colours.accent)
         .encode(x=x, y=y, tooltip=[alt.Tooltip("t:O", title="From"), alt.Tooltip("people:Q", title="People")])
     )
     chart: Any = bars
     if now is not None and now[0] in labels:
-        at = alt.Chart(_inline([{"t": now[0], "word": "Now"}]))
+        at = alt.Chart(inline([{"t": now[0], "word": "Now"}]))
         place = alt.X("t:O", sort=None, scale=alt.Scale(domain=labels), bandPosition=now[1])
         rule = at.mark_rule(color=colours.text, strokeDash=[3, 4]).encode(x=place)
         late = labels.index(now[0]) > 0.85 * len(labels)  # the word stays inside the chart
@@ -95,7 +101,8 @@ def arrivals(quarters: Sequence[tuple[str, int]], now: tuple[str, float] | None,
     return quiet(chart.properties(height=HEIGHT_PX), colours)
 
 
-def _inline(values: list[dict[str, Any]]) -> Any:
+def inline(values: list[dict[str, Any]]) -> Any:
+    """Rows that stand in the chart itself."""
     return alt.Data(values=values)  # type: ignore[no-untyped-call]  # Altair types its charts, not its data
 
 

@@ -197,7 +197,7 @@ def _model_id(parts: Application, draft: Draft, edits: dict[str, Value]) -> str:
     """The model id that these values make."""
     if not NEEDS_TEMPLATES & edits.keys():
         return parts.model.model_id
-    params = over(parts.settings.params, {**draft.in_use, **edits})
+    params = over(parts.base, {**draft.in_use, **edits})
     return parts.catalogue.info(parts.family, RecognitionOptions(**params.recognition.model_dump())).model_id
 
 

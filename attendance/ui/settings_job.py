@@ -50,6 +50,6 @@ def _parts_for(parts: Application, wish: Wish) -> Iterator[tuple[Store, ReembedS
     """Of its own, database and model too: the server's parts are built anew whenever something is saved."""
     trial = parts.trying(wish.values)
     try:
-        yield trial.store, trial.reembed, Choices(trial.store, file=flat(parts.settings.params), check=checked)
+        yield trial.store, trial.reembed, Choices(trial.store, file=flat(parts.base), check=checked)
     finally:
         trial.close()

@@ -31,7 +31,7 @@ def settings_page() -> None:
     st.title("Settings")
     parts = application()
     chosen = parts.choices.current()
-    draft = draft_of(flat(parts.settings.params), chosen)
+    draft = draft_of(flat(parts.base), chosen)
     changes = parts.choices.history()
     summary(parts, chosen, changes)
     job = settings_job.last()

@@ -73,7 +73,7 @@ def test_the_check_in_opens_while_the_database_is_away(model_dir: Path) -> None:
     assert "hunter2" not in str(app)
 
 
-@pytest.mark.parametrize("path", ["records", "people", "register", "settings"])
+@pytest.mark.parametrize("path", ["records", "people", "register", "settings", "thresholds"])
 def test_an_office_page_says_that_the_database_is_away_and_tries_again(path: str, model_dir: Path) -> None:
     use(AWAY, model_dir)
     app = opened(path, who="operator")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-PAGES = ["", "records", "people", "register", "settings", "status"]
+PAGES = ["", "records", "people", "register", "settings", "thresholds", "versions", "status"]
 
 
 @pytest.fixture(scope="module")

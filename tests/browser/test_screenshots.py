@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.screenshots]
 OUT = ROOT / "build" / "screenshots"
 SIZES = {"1440": (1440, 900), "1024": (1024, 768), "768": (768, 1024), "390": (390, 844)}
-OFFICE = ["records", "people", "register", "settings", "status"]
+OFFICE = ["records", "people", "register", "settings", "thresholds", "versions", "status"]
 KIOSK: dict[str, Any] = {
     "ready": kiosk.WAITING,
     "closer": kiosk.CLOSER,

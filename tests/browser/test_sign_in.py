@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.real_server import App
 
 pytestmark = pytest.mark.browser
-OFFICE = ("records", "people", "register", "settings", "status")
+OFFICE = ("records", "people", "register", "settings", "thresholds", "versions", "status")
 
 
 def test_first_start_sets_the_password_with_the_link_of_the_terminal(page: Page, tmp_path: Path, model_dir: Path) -> None:

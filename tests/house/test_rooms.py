@@ -20,7 +20,7 @@ HOMES = {
     "cv2": ["attendance/faces/*.py"],
     "facenet_pytorch": ["attendance/faces/export_*.py", "attendance/faces/reference.py"],
     "httpx": ["attendance/faces/network.py"],
-    "mlflow": ["attendance/tracking/*.py"],
+    "mlflow": ["attendance/tracking/*.py", "attendance/bootstrap/pyfunc_recogniser.py"],
     "numba": ["attendance/faces/mtcnn*.py"],
     "onnx": ["attendance/faces/*.py"],
     "onnxruntime": ["attendance/faces/*.py"],

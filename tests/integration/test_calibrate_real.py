@@ -43,7 +43,7 @@ def seen(rate: dict[str, Any]) -> tuple[int, int]:
 @pytest.mark.faces
 def test_who_is_enrolled_has_the_error_rates_of_the_accuracy_page(shell: Shell, everybody: Path, tmp_path: Path) -> None:
     assert shell("import", str(everybody), "--allow-look-alikes").code == 0
-    answer = shell("calibrate", "--html", str(tmp_path / "report.html"), "--json")
+    answer = shell("calibrate", "--html", str(tmp_path / "report.html"), "--no-track", "--json")
     assert answer.code == 0, answer.err
     found = answer.document
     assert (seen(found["fnmr"]), seen(found["fmr"])) == ((2, 68), (0, 460))  # the table "Crops", the row "shipped"
@@ -53,7 +53,7 @@ def test_who_is_enrolled_has_the_error_rates_of_the_accuracy_page(shell: Shell, 
     assert [one["fnmr"] is None for one in found["at_fmr"]] == [False, True, True]
     assert "p01" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
-    same = shell("evaluate", str(everybody), "--json")
+    same = shell("evaluate", str(everybody), "--no-track", "--json")
     assert same.code == 0, same.err
     for rate in (
         "fmr",
@@ -69,7 +69,9 @@ def test_the_rates_at_every_threshold_are_those_of_the_raw_distances(shell: Shel
     """Recomputed without anything of the measurement, for two preprocessings of one sweep."""
     from attendance.settings import load
 
-    answer = shell("evaluate", str(everybody), "--sweep", "threshold=0.53,0.6", "use_tta_flip=true,false", "--json")
+    answer = shell(
+        "evaluate", str(everybody), "--sweep", "threshold=0.53,0.6", "use_tta_flip=true,false", "--no-track", "--json"
+    )
     assert answer.code == 0, answer.err
     rows = answer.document["combinations"]
     assert len(rows) == 4
@@ -124,7 +126,7 @@ def test_pictures_that_fail_are_counted_by_reason(shell: Shell, faces_dir: Path,
         shutil.copytree(faces_dir / "people" / person, folder / person)
     shutil.copy(faces_dir / "multi" / "six.jpg", folder / "p05")
     (folder / "p06" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    answer = shell("evaluate", str(folder), "--json")
+    answer = shell("evaluate", str(folder), "--no-track", "--json")
     assert answer.code == 0, answer.err
     found = answer.document
     assert found["data"]["failures"] == {"several_faces": 1, "unreadable_picture": 1}

@@ -40,6 +40,7 @@ STRANGER: dict[str, set[int]] = {
     "/_stcore/host-config": OPEN,
     "/in/style.css": OPEN,
     "/in/pages.js": OPEN,
+    "/in/base.js": OPEN,
     "/in/icon.svg": OPEN,
     "/in/sign-in": OPEN | {303, 401, 405, 415, 429},  # a form without a password
     "/in/sign-out": OPEN | {405},
@@ -143,7 +144,7 @@ def test_an_operator_gets_the_pages_and_what_belongs_to_them(app: App) -> None:
     assert visitor.ask("GET", "/in/whoami").json() == {"who": "operator"}
 
 
-@pytest.mark.parametrize("page", ["records", "people", "register", "settings", "status"])
+@pytest.mark.parametrize("page", ["records", "people", "register", "settings", "thresholds", "status"])
 def test_a_stranger_is_led_to_the_sign_in(app: App, page: str) -> None:
     for path in (f"/{page}", f"/{page}/"):
         answer = stranger(app).ask("GET", path)
@@ -213,7 +214,15 @@ def raw(who: Visitor, method: str, path: str) -> int:
 def test_nothing_but_the_link_works_before_there_is_a_password(
     tmp_path: Path, model_dir: Path, routes: list[tuple[str, list[str]]]
 ) -> None:
-    works = {"/healthz", "/_stcore/health", "/_stcore/host-config", "/in/style.css", "/in/pages.js", "/in/icon.svg"}
+    works = {
+        "/healthz",
+        "/_stcore/health",
+        "/_stcore/host-config",
+        "/in/style.css",
+        "/in/pages.js",
+        "/in/base.js",
+        "/in/icon.svg",
+    }
     with serving(tmp_path, model_dir) as bare:
         for path in [example_of(path) for path, _ in routes] + ["/records", "/nothing"]:
             for method in ("GET", "POST", "PUT"):

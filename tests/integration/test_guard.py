@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.real_server import App
 
-OFFICE = {"records", "people", "register", "settings", "status"}
+OFFICE = {"records", "people", "register", "settings", "thresholds", "versions", "status"}
 ENDED = 4401
 
 
