@@ -49,6 +49,7 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     NUMBA_CACHE_DIR=/data/cache/numba \
     ATTEND_STORE_URL=sqlite:////data/attendance.db \
     ATTEND_MODEL_DIR=/models \
+    ATTEND_MODEL_KEEP_DIR=/data/models \
     ATTEND_OFFLINE=true \
     ATTEND_OPEN_BROWSER=false
 USER attend

@@ -1,5 +1,5 @@
 # `make run` opens the app, `make test` runs the tests; each sets up all it needs.
-.PHONY: help setup run test test-slow check format bench bench-load screenshots image image-test lock clean
+.PHONY: help setup run test test-slow check format bench bench-load bench-door versions screenshots image image-test lock clean
 
 PY := .venv/bin/python
 PORT ?= 8501
@@ -37,11 +37,17 @@ check: setup  ## formatting, rules, types, structure
 format: setup  ## put the code into shape
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
-bench: setup  ## measure against facenet-pytorch, dlib and FAISS; writes bench/results.json and docs/benchmarks.md
+bench: setup  ## measure against facenet-pytorch, dlib, FAISS and MLflow; writes bench/results.json and docs/benchmarks.md
 	@$(PY) -m bench
 
 bench-load: setup  ## 20 kiosks at one server process, and the same job done in Streamlit's own script thread
 	@$(PY) -m bench.load
+
+bench-door: setup  ## from standing in front of the camera to "Checked in", and where the time goes
+	@$(PY) -m bench.door
+
+versions: setup  ## save a version of the data, and push it
+	@$(PY) -m attendance versions save
 
 screenshots: setup  ## every page and state at three widths, into build/screenshots
 	@$(PY) -m pytest -m screenshots tests/browser/test_screenshots.py

@@ -21,6 +21,7 @@ SENTENCES: list[tuple[type[e.AttendanceError], str | None]] = [
     (e.StoreError, "The database can't be used. Run: python -m attendance doctor"),
     (e.AccountError, None),
     (e.SettingsError, None),
+    (e.ExportError, None),
 ]
 
 

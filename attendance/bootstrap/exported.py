@@ -1,0 +1,131 @@
+"""Measurements of an export: of its pictures, with its model and params.yaml alone, so that no database is asked and the
+same files give the same numbers on every machine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attendance.bootstrap import build, measuring
+from attendance.bootstrap.parts import nobody
+from attendance.errors import ExportError
+from attendance.faces.files import write_whole
+from attendance.services import dvc_report
+from attendance.services.error_report import TooLittle
+from attendance.services.import_folder import scan
+from attendance.services.import_report import ImportReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from attendance.bootstrap import Application
+    from attendance.bootstrap.parts import Progress
+    from attendance.export.validation import Validation
+    from attendance.services.error_report import ErrorReport
+    from attendance.settings import Settings
+
+NOBODY = (
+    "The export has no pictures, so there is nothing to measure. Register people in the app or with "
+    "`python -m attendance import FOLDER`, then run `dvc repro` again."
+)
+
+
+def application_of(settings: Settings, folder: Path, progress: Progress | None = None) -> Application:
+    """The parts that recognise, with the network that made the export's templates, or the one that a new site would get.
+
+    Raises:
+        ExportError: the folder's settings cannot be read.
+        ModelError: the network is not there.
+    """
+    parts = build(settings, progress=progress, saved=False)
+    active = _active_model(folder)
+    parts.made["family"] = parts.catalogue.choose_family(settings.embedder, active, progress=parts.downloading)
+    return parts
+
+
+def evaluate(
+    settings: Settings, folder: Path, reports: Path, *, target_fpir: float, progress: Progress | None = None
+) -> ErrorReport | TooLittle:
+    """Measure an export, and write what DVC compares below ``reports``; with too little to measure as well, saying so.
+
+    Raises:
+        ExportError: it is no export, or the reports cannot be written.
+        ModelError: a model cannot be used.
+    """
+    images = folder / "images"
+    if not (folder / "metadata.json").is_file():
+        raise ExportError(f"{folder} is no export: it has no metadata.json.")
+    people = scan(images, ImportReport()) if images.is_dir() else []
+    if not any(person.files for person in people):
+        found: ErrorReport | TooLittle = TooLittle(NOBODY)
+    else:
+        parts = application_of(settings, folder, progress)
+        try:
+            found = measuring.evaluate(parts, people, [{}], target_fpir=target_fpir, progress=progress).reports[0]
+        finally:
+            parts.close()
+    try:
+        for path, data in dvc_report.files(found).items():
+            target = reports / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, data)
+    except OSError as error:
+        raise ExportError(f"{reports} cannot be written: {error.strerror}.") from error
+    return found
+
+
+def _active_model(folder: Path) -> str | None:
+    path = folder / "settings.json"
+    try:
+        active = json.loads(path.read_text(encoding="utf-8")).get("active_model") if path.exists() else None
+    except (OSError, ValueError, AttributeError) as error:
+        raise ExportError(f"{path} cannot be read.") from error
+    return active if isinstance(active, str) else None
+
+
+def validate(
+    settings: Settings, folder: Path, report: Path | None = None, *, progress: Progress | None = None
+) -> Validation:
+    """Look at every file, picture and record of an export, and write the numbers to ``report``.
+
+    Raises:
+        ExportError: it is no export, or the report cannot be written.
+        ModelError: the detector cannot be used.
+    """
+    from attendance.export.validation import validate as look
+
+    parts = application_of(settings, folder, progress)
+    told = progress or nobody
+    try:
+        found = look(folder, _faces(parts), lambda done: told("Looking at the export", done, None))
+    finally:
+        parts.close()
+    if report is not None:
+        try:
+            report.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(report, (json.dumps(found.as_dict(), indent=2) + "\n").encode())
+        except OSError as error:
+            raise ExportError(f"{report} cannot be written: {error.strerror}.") from error
+    return found
+
+
+def _faces(parts: Application) -> Callable[[bytes], int]:
+    """Counts the faces of a picture as the engine finds them, without embedding any."""
+    from attendance.faces.engine import DETECT_AT_PX
+    from attendance.faces.images import MIN_SIDE_PX, decode
+
+    limits, options = parts.settings, parts.options
+
+    def count(picture: bytes) -> int:
+        view = decode(
+            picture, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels, reduce_to_px=DETECT_AT_PX
+        )
+        for size_px in (options.min_face_size, options.fallback_face_size):
+            found = parts.detector.detect(view.image, max(MIN_SIDE_PX, round(size_px / view.scale)))
+            faces = sum(face.confidence >= options.min_confidence for face in found)
+            if faces:
+                return faces
+        return 0
+
+    return count

@@ -1,0 +1,133 @@
+"""What DVC writes: the pointer to a folder, and the list of the folder's files in the cache. Read without running DVC."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PICTURES = "images/"  # of the export: images/<identity>/<identity>_<index>.jpg
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A ``.dvc`` file of a folder.
+
+    Attributes:
+        md5: of the list of its files, ending in ``.dir``.
+        size_bytes, files: of the folder.
+    """
+
+    md5: str
+    size_bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different from the version before: people by their folders, pictures by their bytes."""
+
+    people_added: int
+    people_changed: int
+    people_removed: int
+    pictures_added: int
+    pictures_changed: int
+    pictures_removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a version: path and digest."""
+
+    files: Mapping[str, str]
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """Those that are pictures of people."""
+        return {path: md5 for path, md5 in self.files.items() if path.startswith(PICTURES) and path.count("/") == 2}
+
+    @property
+    def people(self) -> set[str]:
+        """Their folders' names."""
+        return {path.split("/")[1] for path in self.pictures}
+
+    def since(self, before: Contents) -> Change:
+        """What changed from ``before`` to this one."""
+        new, old = self.pictures, before.pictures
+        added, removed = new.keys() - old.keys(), old.keys() - new.keys()
+        changed = {path for path in new.keys() & old.keys() if new[path] != old[path]}
+        touched = {path.split("/")[1] for path in added | removed | changed}
+        return Change(
+            len(self.people - before.people),
+            len(touched & self.people & before.people),
+            len(before.people - self.people),
+            len(added),
+            len(changed),
+            len(removed),
+        )
+
+
+def pointer(text: str) -> Pointer | None:
+    """The pointer that a ``.dvc`` file holds; None where it is none of a folder."""
+    try:
+        out = yaml.safe_load(text)["outs"][0]
+        return Pointer(str(out["md5"]), int(out.get("size", 0)), int(out.get("nfiles", 0)))
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much a version holds, and what is different from the one before; None where this machine lacks that one."""
+
+    people: int
+    pictures: int
+    change: Change | None
+
+
+def contents(root: Path, md5: str) -> Contents | None:
+    """The files of a version, None where its list is not in this machine's cache: `dvc fetch` brings it."""
+    path = cache(root) / "files" / "md5" / md5[:2] / md5[2:]
+    try:
+        entries = json.loads(path.read_bytes())
+        return Contents({str(entry["relpath"]): str(entry["md5"]) for entry in entries})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def summary(root: Path, md5: str, before: str | None) -> Summary | None:
+    """Of a version and the one before; None where its list is not in this machine's cache. Both are read once in a process:
+    a list of 50,000 files takes a fifth of a second, and never changes, since its name is its digest.
+    """
+    key = (root, md5, before)
+    if key not in _known:
+        now = contents(root, md5)
+        if now is None:
+            return None
+        old = contents(root, before) if before else None
+        found = Summary(len(now.people), len(now.pictures), now.since(old) if old is not None else None)
+        if before and old is None:
+            return found  # it may be pulled later
+        _known[key] = found
+    return _known[key]
+
+
+_known: dict[tuple[Path, str, str | None], Summary] = {}
+
+
+def cache(root: Path) -> Path:
+    """DVC's cache of this repository, as its settings say."""
+    found = configparser.ConfigParser(interpolation=None)
+    for name in ("config", "config.local"):
+        try:
+            found.read_string((root / ".dvc" / name).read_text(encoding="utf-8"))
+        except (OSError, configparser.Error):
+            continue
+    return (root / ".dvc" / found.get("cache", "dir", fallback="cache")).resolve()
