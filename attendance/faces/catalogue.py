@@ -238,7 +238,7 @@ class Catalogue:
         ids = {family: model_id(family, options) for family in NETWORKS}
         return [
             facenet_entry(ids["facenet"], self._given, self._onnx, self._cached, self._published, offline=self._offline),
-            dlib_entry(ids["dlib"], DLIB_SOURCE),
+            dlib_entry(ids["dlib"], DLIB_SOURCE, self._model_dir),
             mtcnn_entry(),
         ]
 

@@ -103,6 +103,12 @@ def ensure_dlib(model_dir: Path) -> Path:
     return target
 
 
+def converted(model_dir: Path) -> Path | None:
+    """The converted file, where it is there and whole; it needs the package no more. Raises OSError."""
+    target = model_dir / f"{MODEL}-{FORMAT}.onnx"
+    return target if _is_whole(target, target.with_suffix(".sha256")) else None
+
+
 def _is_whole(target: Path, checksum: Path) -> bool:
     """A crash between the two files leaves a checksum that does not fit, and so a new conversion."""
     if not (target.is_file() and checksum.is_file()):

@@ -61,8 +61,8 @@ def facenet_entry(
     return ModelEntry("FaceNet", "facenet", model_id, state, path, source, published.size, published.sha256)
 
 
-def dlib_entry(model_id: str, source: str) -> ModelEntry:
-    """The ResNet of dlib: from the package that carries its file."""
+def dlib_entry(model_id: str, source: str, model_dir: Path) -> ModelEntry:
+    """The ResNet of dlib: from the package that carries its file, or converted from it elsewhere, as in the container image."""
     state: Literal["ready", "missing"] = "ready"
     path = None
     try:
@@ -70,7 +70,9 @@ def dlib_entry(model_id: str, source: str) -> ModelEntry:
         if sha256_of(path) != dlib_convert.SHA256:
             state, source = "missing", f"{path} is damaged: its SHA-256 is not the published one."
     except WeightsUnavailableError as error:
-        state, source = "missing", str(error)
+        path = dlib_convert.converted(model_dir)
+        if path is None:
+            state, source = "missing", str(error)
     except OSError as error:
         state, source = "missing", f"{path} cannot be read: {error.strerror}."
     size = path.stat().st_size if path and path.exists() else None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from attendance.domain.model import RecognitionOptions
 from attendance.errors import SettingsError, WeightsUnavailableError
-from attendance.faces import weights
+from attendance.faces import dlib_convert, weights
 from attendance.faces.catalogue import NETWORKS, Catalogue, family_of, model_id
 from attendance.faces.files import write_whole
 from attendance.faces.published import Published
@@ -223,3 +223,17 @@ def test_the_list_of_models(catalogue: Callable[..., Catalogue], tmp_path: Path)
 def test_dlib_embeds_through_the_catalogue(catalogue: Callable[..., Catalogue]) -> None:
     embedder = catalogue().embedder("dlib", WHITE)
     assert embedder.model.model_id == "dlib-resnet-v1/align-m20-flip-white"
+
+
+def test_a_converted_network_needs_its_package_no_more(
+    catalogue: Callable[..., Catalogue], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the container image."""
+    dlib_convert.ensure_dlib(tmp_path / "models")
+    monkeypatch.setattr(dlib_convert, "PACKAGE", "a-package-that-is-not-there")
+    entry = catalogue().entries(WHITE)[1]
+    assert (entry.state, entry.path) == ("ready", tmp_path / "models" / "dlib-resnet-v1-1.onnx")
+    (tmp_path / "models" / "dlib-resnet-v1-1.onnx").write_bytes(b"damaged")
+    entry = catalogue().entries(WHITE)[1]
+    assert (entry.state, entry.path) == ("missing", None)
+    assert "a-package-that-is-not-there is not installed" in entry.source
