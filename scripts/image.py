@@ -70,10 +70,7 @@ def test(name: str) -> int:
             first.attendance("enrol", "Eileen Collins", "-", picture=portrait)
             told = first.attendance("check-in", "-", "--json", picture=portrait)
             assert json.loads(told)["outcome"] == "recorded", told
-            faults = [
-                one for one in json.loads(first.attendance("doctor", "--json"))["findings"] if one["status"] == "fault"
-            ]
-            assert not faults, faults
+            first.attendance("doctor")  # fails where it finds a fault
             took = first.stop()
             print(f"stopped in {took:.1f} s")
             assert took < STOP_S, "it did not stop when it was asked to"

@@ -62,7 +62,7 @@ def facenet_entry(
 
 
 def dlib_entry(model_id: str, source: str, model_dir: Path) -> ModelEntry:
-    """The ResNet of dlib: from the package that carries its file, or converted from it elsewhere, as in the container image."""
+    """The ResNet of dlib: from the package that carries its file, or converted from it, as in the container image."""
     state: Literal["ready", "missing"] = "ready"
     path = None
     try:
