@@ -23,7 +23,7 @@ RUN python -m venv /venv \
 FROM ${PYTHON} AS system
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin attend \
     && install -d -o attend -g attend /data \
-    && rm -rf /var/cache/apt/* /var/lib/apt/lists/* /var/log/* /usr/share/doc/* /usr/share/man/* /root/.cache
+    && rm -rf /var/cache/apt/* /var/lib/apt/lists/* /var/log/* /usr/share/doc/* /usr/share/man/*
 
 # From nothing, so that what was removed is really gone, and that a base image made from a folder does not leave that folder's
 # rights on the root, which would shut out everybody but root.
