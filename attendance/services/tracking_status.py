@@ -21,7 +21,7 @@ NOT_INSTALLED = "MLflow is not installed: attempts wait until it is."
 def counts(state: State, zone: tzinfo | None) -> str:
     """Such as: 1,204 sent, 3 waiting, the oldest since 1 March 2026, 09:02:11."""
     oldest = state.oldest_waiting_at_utc
-    since = f", the oldest since {moment_text(oldest, zone)}" if oldest is not None else ""
+    since = f", the oldest since {moment_text(oldest, zone, seconds=True)}" if oldest is not None else ""
     return f"{state.sent:,} sent, {state.waiting:,} waiting{since}."
 
 
@@ -29,7 +29,10 @@ def trouble(state: State, zone: tzinfo | None) -> str:
     """The last error while it stands; empty where the last try went well."""
     if not state.failing or state.last_error_at_utc is None:
         return ""
-    return f"Not reached at {moment_text(state.last_error_at_utc, zone)}: {state.last_error or ''}".rstrip(".") + "."
+    return (
+        f"Not reached at {moment_text(state.last_error_at_utc, zone, seconds=True)}: {state.last_error or ''}".rstrip(".")
+        + "."
+    )
 
 
 def tracking_findings(
@@ -53,7 +56,7 @@ def tracking_findings(
         yield Finding(CHECK, Status.OK, f"Attempts belong to the experiment {experiment}.")
     yield Finding(CHECK, Status.OK, f"Sent to {state.destination}.")
     if state.last_success_at_utc is not None:
-        yield Finding(CHECK, Status.OK, f"The last arrived at {moment_text(state.last_success_at_utc, zone)}.")
+        yield Finding(CHECK, Status.OK, f"The last arrived at {moment_text(state.last_success_at_utc, zone, seconds=True)}.")
     if not installed:
         yield Finding(CHECK, Status.WARNING, NOT_INSTALLED, "Run `make setup`.")
     elif error := trouble(state, zone):

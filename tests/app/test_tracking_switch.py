@@ -82,7 +82,7 @@ def test_what_waits_and_what_stands_in_the_way() -> None:
     store.settle(attempt(None, session=parts.sessions.session()), 60.0)
     Report(store, parts.sessions._clock, "").failed(ValueError("http://joe:secret@tracker is <b>down</b>"))
     text = said(opened())
-    assert "0 sent, 1 waiting, the oldest since 2 Mar 2026, 13:00." in text
+    assert "0 sent, 1 waiting, the oldest since 2 Mar 2026, 13:00:00." in text
     assert "is <b>down</b>. Nothing is lost" in text
     assert "secret" not in text
 

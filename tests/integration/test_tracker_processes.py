@@ -89,7 +89,6 @@ with tracker.start_run("parent"):
     pid = os.fork()
     if pid == 0:
         log_both(3)
-        tracker.flush(60)
         os._exit(0)
     for child in children:
         child.join()

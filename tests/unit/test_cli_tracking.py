@@ -73,7 +73,7 @@ def test_what_cannot_be_sent_is_said_and_waits(shell: Shell, store: Store) -> No
     store.settle(attempt(None, session="s1"), 60.0)
     answer = shell("tracking", "flush", "--timeout", "0")
     assert answer.code == 1
-    assert "0 sent, 1 waiting, the oldest since 2 Mar 2026, 13:00." in answer.out
+    assert "0 sent, 1 waiting, the oldest since 2 Mar 2026, 13:00:00." in answer.out
     assert "Not reached at" in answer.err
     assert "secret" not in answer.out + answer.err
     found = shell("tracking", "--json").document

@@ -186,6 +186,6 @@ def test_what_waits_and_why() -> None:
     assert well[0].message == "On. 1,204 sent, 0 waiting."
     failing = findings(waiting=3, oldest_waiting_at_utc=NOON, last_error="it is down", last_error_at_utc=after(9))
     assert worst(failing) is Status.WARNING
-    assert failing[0].message == "On. 0 sent, 3 waiting, the oldest since 2 Mar 2026, 12:00."
-    assert failing[-1].message == "Not reached at 2 Mar 2026, 12:00: it is down."
+    assert failing[0].message == "On. 0 sent, 3 waiting, the oldest since 2 Mar 2026, 12:00:00."
+    assert failing[-1].message == "Not reached at 2 Mar 2026, 12:00:09: it is down."
     assert findings(installed=False)[-1].message == NOT_INSTALLED
