@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.mongo_server import mongo_server
-from tests.real_server import answers, serving, set_password, until
+from tests.real_server import OPERATOR_PASSWORD, answers, serving, set_password, until
 from tests.visitors import Visitor, pages_of, stranger
 
 if TYPE_CHECKING:
@@ -79,10 +81,6 @@ def paused_but_there(app: App) -> None:
 
 def signed_in_cookies(app: App) -> dict[str, str]:
     """Through the form; the database is not ours to open here."""
-    from urllib.parse import urlencode
-
-    from tests.real_server import OPERATOR_PASSWORD
-
     content = urlencode({"password": OPERATOR_PASSWORD}).encode()
     answer = stranger(app).ask(
         "POST", "/in/sign-in", headers={"Content-Type": "application/x-www-form-urlencoded"}, content=content
@@ -94,31 +92,47 @@ def signed_in_cookies(app: App) -> dict[str, str]:
 def test_a_stop_answers_what_is_in_flight(tmp_path: Path, model_dir: Path) -> None:
     with serving(tmp_path, model_dir) as app:
         set_password(app)
-        results: list[int] = []
-
-        def slow() -> None:  # argon2 takes its time
-            from urllib.parse import urlencode
-
-            results.append(
-                stranger(app)
-                .ask(
-                    "POST",
-                    "/in/sign-in",
-                    headers={"Content-Type": "application/x-www-form-urlencoded"},
-                    content=urlencode({"password": "not this one, surely"}).encode(),
-                )
-                .status_code
-            )
-
-        with stranger(app).page() as page:
+        content = urlencode({"password": "not this one, surely"}).encode()
+        with stranger(app).page() as page, half_asked(app, "/in/sign-in", len(content)) as asking:
             page.run()
-            asking = threading.Thread(target=slow)
-            asking.start()
-            asking.join(0.1)
             app.process.terminate()
-            asking.join(60)
+            until(lambda: not accepts(app), app)
+            asking.sendall(content)
+            first = asking.makefile("rb").readline()
             assert page.closed_with() == 1012, "service restart: the page waits and comes back"
         assert app.process.wait(60) in {0, -15}
-        assert results == [401]
+        assert first.split()[1] == b"401"
         assert "app_stopping" in app.log
         assert "Traceback" not in app.log
+
+
+@contextmanager
+def half_asked(app: App, path: str, length: int) -> Iterator[socket.socket]:
+    """A form on its way: the server has begun to answer, and waits for the body."""
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {address(app)[0]}:{address(app)[1]}",
+        *(f"{name}: {value}" for name, value in stranger(app).headers.items()),
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {length}",
+        "Expect: 100-continue",
+    ]
+    with socket.create_connection(address(app), timeout=60) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert b"100 Continue" in connection.recv(1000)
+        yield connection
+
+
+def accepts(app: App) -> bool:
+    """Whether the server takes new connections."""
+    try:
+        socket.create_connection(address(app), timeout=60).close()
+    except OSError:
+        return False
+    return True
+
+
+def address(app: App) -> tuple[str, int]:
+    """Its host and port."""
+    host, _, port = app.url.removeprefix("http://").partition(":")
+    return host, int(port)
