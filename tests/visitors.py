@@ -102,6 +102,18 @@ class Page:
         self.send(message)
         return self.until_finished()
 
+    def led_to(self, **fields: str | bool) -> str:
+        """Ask for a run of the script with these fields; the address that the very next word leads to."""
+        message = BackMsg()
+        for name, value in fields.items():
+            setattr(message.rerun_script, name, value)
+        self.send(message)
+        data = self.socket.recv(timeout=60)
+        assert isinstance(data, bytes)
+        said = ForwardMsg.FromString(data)
+        assert said.WhichOneof("type") == "auth_redirect", said
+        return str(said.auth_redirect.url)
+
     def until_finished(self) -> list[ForwardMsg]:
         """Everything up to the end of the script's run."""
         heard: list[ForwardMsg] = []

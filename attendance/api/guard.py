@@ -64,7 +64,7 @@ class Guard:
         self._place = place
         self._office = frozenset(office)
         self._recognition = Recognition(place)
-        self._sockets = Sockets(app, self._recognition)
+        self._sockets = Sockets(app, self._recognition, self._office)
         self._uploads = uploads.Uploads(app)
         self._new_devices = Buckets(rate=1, burst=60)  # for each address
         self._headers = security_headers(streamlit_private.inline_scripts())

@@ -1,7 +1,9 @@
 """The second gate: a page's websocket is looked at again before every message, and every few seconds without one.
 
 Streamlit decides at the handshake who a page belongs to. A tab that stayed open after its session ended could still press
-buttons and start callbacks; here it is closed instead, with the code 4401, and nothing of it runs.
+buttons and start callbacks; here it is closed instead, with the code 4401, and nothing of it runs. Its browser connects again at
+once, as whoever is there now: where that is nobody, it is led to the sign-in before any script runs for it, for the one that
+would run is the check-in's, and would put the browser there.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import structlog
 
 from attendance.api.limits import Buckets
-from attendance.api.streamlit_private import ASKED_BY_KIOSKS, ASKED_BY_PAGES, UNREADABLE, message_kind
+from attendance.api.streamlit_private import ASKED_BY_KIOSKS, ASKED_BY_PAGES, UNREADABLE, leave_for, message_kind, page_asked
 from attendance.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,10 +45,12 @@ class Sockets:
     Args:
         app: what they lead to.
         recognition: who comes.
+        office: names of the office's pages.
     """
 
-    def __init__(self, app: ASGIApp, recognition: Recognition) -> None:
+    def __init__(self, app: ASGIApp, recognition: Recognition, office: Collection[str]) -> None:
         self._app = app
+        self._office = office
         self._recognition = recognition
         self._open: set[_Socket] = set()
         self._of_device: Counter[str] = Counter()
@@ -62,7 +67,7 @@ class Sockets:
         if visitor.who is None and self._of_device[key] >= most:
             await refuse(receive, send, TRY_LATER)
             return
-        socket = _Socket(self._recognition, self._rate, visitor, cookies, receive, send)
+        socket = _Socket(self._recognition, self._office, self._rate, visitor, cookies, receive, send)
         self._open.add(socket)
         self._of_device[key] += 1
         try:
@@ -87,6 +92,7 @@ class _Socket:
     def __init__(
         self,
         recognition: Recognition,
+        office: Collection[str],
         rate: Buckets,
         visitor: Visitor,
         cookies: Mapping[str, str],
@@ -94,12 +100,13 @@ class _Socket:
         send: Send,
     ) -> None:
         self.wake = asyncio.Event()
-        self._recognition, self._rate = recognition, rate
+        self._recognition, self._office, self._rate = recognition, office, rate
         self._visitor, self._cookies = visitor, dict(cookies)
         self._receive, self._send = receive, send
         self._waiting: asyncio.Task[Message] | None = None
         self._verified = time.monotonic()
         self._closed = False
+        self._misplaced = False  # nobody was known, and the page of the office waits for that
 
     async def send(self, message: Message) -> None:
         """Pass on what the script says; nothing after the end."""
@@ -150,8 +157,8 @@ class _Socket:
         self._verified = time.monotonic()
         if then.who is not None:
             return 0 if now.who == then.who and now.session_id == then.session_id else ENDED
-        if not now.may_check_in or not found.set_up:
-            return ENDED
+        if not now.may_check_in or not found.set_up or self._misplaced:
+            return ENDED  # a misplaced page comes back as who it is
         if message is None:
             return 0
         if len(message.get("bytes") or b"") > KIOSK_MESSAGE:
@@ -162,16 +169,26 @@ class _Socket:
         """Whether the script is to hear this message; one that is none ends the connection."""
         data = message.get("bytes")  # a text message has none; pages send bytes alone
         kind, activity = (UNREADABLE, False) if data is None else message_kind(data)
-        if kind == UNREADABLE:
+        if data is None or kind == UNREADABLE:
             await self._close(NOT_OURS)
             return False
         if kind not in (ASKED_BY_PAGES if self._visitor.who else ASKED_BY_KIOSKS):
             log.info("message_dropped", kind=kind)
             return False
+        if self._visitor.who is None and (page := page_asked(data, self._office)):
+            await self._lead_to_sign_in(page)
+            return False
         if activity and self._visitor.session_id:
             with suppress(StoreError):  # away: it was let pass for a while, and ends by itself
                 await self._recognition.touch(self._visitor.session_id)
         return True
+
+    async def _lead_to_sign_in(self, page: str) -> None:
+        if self._visitor.away:
+            self._misplaced = True  # perhaps it is still an operator's: that is seen when the database is back
+        else:
+            address = f"/in/sign-in?ended=1&next={quote(f'/{page}', safe='')}"
+            await self._send({"type": "websocket.send", "bytes": leave_for(address)})
 
     async def _close(self, code: int) -> None:
         self._closed = True

@@ -13,14 +13,16 @@ from streamlit import config, runtime
 from streamlit.auth_util import encode_provider_token, get_secrets_auth_section
 from streamlit.config import _config_options_template
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.runtime.secrets import secrets_singleton
+from streamlit.util import calc_hash
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks, is_host_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 USER_COOKIE = "_streamlit_user"  # set by st.login, for 30 days
 XSRF_COOKIE = "_streamlit_xsrf"  # set by /_stcore/health; readable by our pages alone
@@ -74,6 +76,23 @@ def message_kind(data: bytes) -> tuple[str, bool]:
     if kind == "backend_operation_request":
         return message.backend_operation_request.WhichOneof("payload") or kind, False
     return kind, kind == "rerun_script" and not message.rerun_script.is_auto_rerun
+
+
+def page_asked(data: bytes, names: Collection[str]) -> str:
+    """For which of these pages a readable message wants the script to run; empty: for none of them.
+
+    It gives the name when the page was just opened, and from then on what Streamlit makes of it.
+    """
+    run = BackMsg.FromString(data).rerun_script
+    asked = run.page_name.strip("/")
+    return next((name for name in names if asked == name or run.page_script_hash == calc_hash(name)), "")
+
+
+def leave_for(path: str) -> bytes:
+    """The message with which an open page is led to another address."""
+    message = ForwardMsg()
+    message.auth_redirect.url = path
+    return bytes(message.SerializeToString())
 
 
 def address() -> str:

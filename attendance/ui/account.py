@@ -1,7 +1,7 @@
 """Who is signed in, and the way out.
 
 The component asks every few seconds whether the session goes on, and leaves when it has ended, so that a screen that nobody
-touches does not keep showing the office.
+touches does not keep showing the office. The check-in goes on as anybody's: a screen at the door is not left at a form.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ const token = () => (document.cookie.match(/(?:^|; )_streamlit_xsrf=([^;]*)/) ||
 
 export default function ({ parentElement: root, data }) {
   root.querySelector('#who').textContent = `Signed in as ${data.who}`
-  const here = () => encodeURIComponent(location.pathname)
   const look = async () => {
     if (document.hidden) return
     const answer = await fetch('/in/whoami', { cache: 'no-store' }).catch(() => null)
-    if (answer?.status === 401) location.replace(`/in/sign-in?ended=1&next=${here()}`)
+    if (answer?.status !== 401) return
+    const { pathname } = location
+    location.replace(pathname === '/' ? '/' : `/in/sign-in?ended=1&next=${encodeURIComponent(pathname)}`)
   }
   const button = root.querySelector('button')
   button.onclick = async () => {

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ready, sign_in
-from tests.real_server import OPERATOR_PASSWORD, free_port, serving, set_password, setup_token
+from tests.browser.kiosk_steps import SLOW, says
+from tests.real_server import OPERATOR_PASSWORD, answers, free_port, serving, set_password, setup_token, until
+from tests.visitors import accounts_of, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,7 @@ def test_a_session_ends_after_a_pause_and_says_so(page: Page, tmp_path: Path, mo
     # The Status page looks again by itself every few seconds, which is no activity.
     with serving(tmp_path, model_dir, ATTEND_SESSION_IDLE_MINUTES="0.3") as app:
         set_password(app)
+        until(lambda: answers(app, "/readyz"), app, 120)  # the pause is shorter than the models may take
         sign_in(page, app)
         page.goto(f"{app.url}/status")
         expect(page.get_by_role("heading", name="Status", level=1)).to_be_visible()
@@ -75,6 +78,45 @@ def test_a_session_ends_after_a_pause_and_says_so(page: Page, tmp_path: Path, mo
         expect(page.get_by_role("status")).to_have_text("You were signed out. Sign in to go on.")
         page.goto(f"{app.url}/records")
         expect(page).to_have_url(re.compile(r"/in/sign-in\?next=/records"))
+
+
+def end_all_sessions(app: App) -> None:
+    """From another process."""
+    with store_of(app) as store:
+        accounts_of(store).end_all()
+
+
+@pytest.mark.parametrize(("opened", "chosen"), [("status", ""), ("people", "records")])
+def test_a_page_that_connects_again_before_it_knows_of_the_end_is_led_to_the_sign_in_too(
+    operator: Page, app: App, opened: str, chosen: str
+) -> None:
+    operator.goto(f"{app.url}/{opened}")
+    ready(operator)
+    went: list[str] = []
+    operator.on("framenavigated", lambda frame: went.append(frame.url.removeprefix(app.url)))
+    operator.route("**/in/whoami", lambda route: route.abort())  # what the page asks by itself is never answered
+    with operator.expect_event("websocket"):
+        end_all_sessions(app)
+    if chosen:  # a page that does not look again by itself
+        operator.get_by_role("link", name=chosen.title(), exact=True).click()
+    expect(operator).to_have_url(re.compile(rf"/in/sign-in\?ended=1&next=%2F{chosen or opened}$"), timeout=SLOW)
+    expect(operator.get_by_role("status")).to_have_text("You were signed out. Sign in to go on.")
+    assert "/" not in went
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_check_in_screen_stays_one_when_the_operators_session_ends(operator: Page, app: App, *, is_told: bool) -> None:
+    operator.goto(app.url)
+    ready(operator)
+    expect(operator.get_by_role("button", name="Sign out")).to_be_visible()
+    if not is_told:
+        operator.route("**/in/whoami", lambda route: route.abort())
+    end_all_sessions(app)
+    if not is_told:
+        operator.reload()
+    expect(operator.get_by_role("button", name="Sign out")).to_have_count(0, timeout=SLOW)
+    expect(operator).to_have_url(f"{app.url}/")
+    says(operator, "nobody-registered")
 
 
 def test_a_visitor_who_is_not_signed_in_sees_no_sidebar_and_asks_nobody_else(page: Page, app: App) -> None:

@@ -50,14 +50,18 @@ def test_a_websocket_needs_the_origin_of_its_own_host(app: App, origin: str | No
 
 
 @pytest.mark.parametrize("name", ["records", "people", "settings"])
-def test_a_stranger_gets_the_check_in_whatever_page_is_asked_for(app: App, name: str) -> None:
+def test_a_stranger_who_asks_for_a_page_of_the_office_is_led_to_the_sign_in_and_nothing_runs(app: App, name: str) -> None:
     visitor, _ = signed_in(app)
     with visitor.page() as page:
         navigation = next(said.navigation for said in page.run() if said.WhichOneof("type") == "navigation")
     page_hash = next(each.page_script_hash for each in navigation.app_pages if each.url_pathname == name)
+    onward = f"/in/sign-in?ended=1&next=%2F{name}"
     with stranger(app).page() as page:
-        assert pages_of(page.run(name)) == {""}
-        assert pages_of(page.run("", page_hash)) == {""}
+        assert page.led_to(page_name=name) == onward
+        assert page.led_to(page_name=f"/{name}/") == onward
+        assert page.led_to(page_script_hash=page_hash) == onward
+        assert page.led_to(page_script_hash=page_hash, fragment_id="any", is_auto_rerun=True) == onward
+        assert pages_of(page.run()) == {""}, "the check-in is still theirs"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def closed_with(known: Known, messages: list[Message], visitor: Visitor = OPERAT
         sent.append(message)
 
     async def run() -> None:
-        await Sockets(app, cast("Recognition", known)).serve({}, receive, send, visitor, {})
+        await Sockets(app, cast("Recognition", known), ["records"]).serve({}, receive, send, visitor, {})
 
     asyncio.run(asyncio.wait_for(run(), 20))
     assert [message["type"] for message in sent] == ["websocket.close"], "nothing is sent after the end"

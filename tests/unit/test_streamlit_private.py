@@ -9,6 +9,7 @@ from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.util import calc_hash
 
 from attendance.api import streamlit_private as private
 from attendance.api.guard import TRUSTED
@@ -47,6 +48,14 @@ def test_only_what_a_person_did_is_activity() -> None:
 def test_what_cannot_be_read_is_told_apart() -> None:
     assert private.message_kind(b"\xff\xff\xff\xff") == (private.UNREADABLE, False)
     assert private.message_kind(b"") == ("", False)
+
+
+def test_the_page_that_a_message_asks_for_is_known_by_its_name_and_by_what_streamlit_makes_of_it() -> None:
+    names = ["records", "people"]
+    assert private.page_asked(rerun(page_name="records"), names) == "records"
+    assert private.page_asked(rerun(page_script_hash=calc_hash("people"), fragment_id="a"), names) == "people"
+    for other in ({}, {"page_name": "nothing"}, {"page_script_hash": "0" * 32}, {"fragment_id": "people"}):
+        assert private.page_asked(rerun(**other), names) == ""
 
 
 def test_operations_are_named_by_what_they_do() -> None:
