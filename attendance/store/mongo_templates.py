@@ -17,7 +17,6 @@ from attendance.store.base import TemplateCoverage
 from attendance.store.codec import embedding_to_bytes, storable
 from attendance.store.mongo_documents import (
     BELONGING,
-    LEGACY,
     WITHOUT_BYTES,
     Belonging,
     id_candidates,
@@ -25,7 +24,6 @@ from attendance.store.mongo_documents import (
     now_utc,
     picture_bytes,
     template_id,
-    warn_skipped,
 )
 from attendance.store.mongo_errors import guarded
 from attendance.store.mongo_journal import rest, touch
@@ -139,7 +137,9 @@ class TemplatePart:
         keys = self._behind(after)
         while page := list(islice(keys, PAGE)):
             tried = self._tried(model_id, [str(key) for key in page])
-            documents = _readable_pictures(self._rooms, [key for key in page if str(key) not in tried])
+            # Those without usable bytes as well: that no template can be made of them is found out, and remembered.
+            left = [key for key in page if str(key) not in tried]
+            documents = self._rooms.images.find({"_id": {"$in": left}}, WITHOUT_BYTES) if left else ()
             for document in sorted(documents, key=lambda found: str(found["_id"])):
                 owner = belonging.picture_owner(document)
                 if owner is not None:
@@ -166,21 +166,6 @@ class TemplatePart:
         odd = sorted(ordered(ODD_IDS), key=str)
         merged = heapq.merge(ordered({"_id": {"$gt": after}}), ordered({"_id": {"$gte": floor}}), odd, key=str)
         return (key for key in merged if str(key) > after)
-
-
-def _readable_pictures(rooms: Rooms, keys: Sequence[Any]) -> Iterator[Document]:
-    """Their documents without bytes; of an older app's only those that hold a picture."""
-    if not keys:
-        return
-    bytes_there: Document = {"$or": [{"batch": {"$exists": True}}, {"image_bytes": {"$type": "binData"}}]}
-    yield from rooms.images.find({"_id": {"$in": list(keys)}, **bytes_there}, WITHOUT_BYTES)
-    for document in rooms.images.find({"_id": {"$in": list(keys)}, **LEGACY, "image_bytes": {"$type": "string"}}):
-        try:
-            document["size"] = len(picture_bytes(document))
-        except CorruptRecordError as error:
-            warn_skipped("face_images", [document["_id"]], str(error))
-            continue
-        yield {field: value for field, value in document.items() if field != "image_bytes"}
 
 
 def _find(rooms: Rooms, reference_ids: Mapping[str, object]) -> tuple[dict[str, Document], dict[str, str]]:

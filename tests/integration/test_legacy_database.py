@@ -16,13 +16,18 @@ from bson.datetime_ms import DatetimeMS
 
 from attendance.domain.model import Outcome
 from attendance.errors import CorruptRecordError, DuplicatePictureError, PersonExistsError, PersonNotFoundError
+from attendance.services.reembed import ReembedService
+from attendance.services.status import Status, template_findings
 from attendance.store import mongo_gallery
+from tests.fakes import FakeEngine, picture
 from tests.mongo_server import opened
 from tests.older_app import contents, old_picture, old_record
 from tests.store_makers import MODEL, NOON, OTHER_MODEL, attempt, embedding, person, reference, references
 
 if TYPE_CHECKING:
     from pymongo.database import Database
+
+    from attendance.store.base import Store
 
 Document = dict[str, Any]
 
@@ -142,11 +147,38 @@ def test_odd_documents_hide_nobody(mongo_url: str, mongo_database: Database[Docu
             assert store.picture(one.reference_id) == f"picture 0 of {name}".encode()
         todo = store.references_without_template(MODEL)
         assert [one.reference_id for one in todo] == sorted(one.reference_id for one in todo)
-        assert len(todo) == store.count_references() - 2 == len(known) + 2
-        store.put_templates(MODEL, {one.reference_id: embedding(n) for n, one in enumerate(todo)})
+        assert len(todo) == store.count_references() == len(known) + 4
+        readable = [one for one in todo if has_picture(store, one.reference_id)]
+        assert len(readable) == len(todo) - 2
+        store.put_templates(MODEL, {one.reference_id: embedding(n) for n, one in enumerate(readable)})
+        left = store.references_without_template(MODEL)
+        assert [one.reference_id for one in left] == [one.reference_id for one in todo if one not in readable]
+        store.put_templates(MODEL, {one.reference_id: "unreadable_picture" for one in left})
         assert store.references_without_template(MODEL) == []
         coverage = store.template_coverage()
-        assert [(one.references, one.templates, one.failed) for one in coverage] == [(len(todo) + 2, len(todo), 0)]
+        assert [(one.references, one.templates, one.failed) for one in coverage] == [(len(todo), len(readable), 2)]
+    assert contents(mongo_database) == before
+
+
+def has_picture(store: Store, reference_id: str) -> bool:
+    with suppress(CorruptRecordError):
+        return bool(store.picture(reference_id))
+    return False
+
+
+def test_what_holds_no_picture_is_tried_once_and_then_the_doctor_asks_for_nothing_more(
+    mongo_url: str, mongo_database: Database[Document]
+) -> None:
+    good = old_picture("Ada", image_bytes=picture(0))
+    mongo_database["face_images"].insert_many([good, old_picture("Ada", 1, image_bytes="no base64!"), {"name": "Ada"}])
+    before = contents(mongo_database)
+    with opened(mongo_url) as store:
+        first = ReembedService(store, FakeEngine()).prepare_new()
+        assert (first.total, first.done, [one.reason for one in first.failed]) == (3, 1, ["unreadable_picture"] * 2)
+        again = ReembedService(store, FakeEngine()).run()
+        assert (again.total, again.done, again.failed, again.complete) == (0, 0, [], True)
+        (finding,) = template_findings(store)
+        assert (finding.status, finding.message) == (Status.OK, "1 of 3 pictures have a template; 2 cannot have one.")
     assert contents(mongo_database) == before
 
 
