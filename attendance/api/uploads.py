@@ -1,14 +1,16 @@
 """Files that pages send: operators up to the server's limit, and one camera picture at a time from a kiosk's snapshot mode.
 
 Streamlit takes files for any open page, whether or not it has a place for them, and keeps them in memory until the page is
-closed. So a kiosk's uploads are small, seldom, and only the newest few of a page are kept.
+closed. So a kiosk's uploads are small, seldom and soon over, and only the newest few of a page are kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 from attendance.api import streamlit_private
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from attendance.api.visitor import Visitor
 
 SNAPSHOT_BYTES = 2_000_000  # st.camera_input at 1280x720 sends 100 to 600 kB of JPEG, in a multipart envelope
+SENDING_S = 20.0  # a snapshot of 600 kB on a line of 0.25 Mbit/s; a body that never ends would hold its memory for ever
 KEPT = 2  # the picture that is shown and the one before
 
 
@@ -49,7 +52,13 @@ class Uploads:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        try:
+            async with asyncio.timeout(SENDING_S if visitor.who is None else None):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            await PlainTextResponse("Too slow", 408, {"Connection": "close"})(scope, receive, send)
+        except ClientDisconnect:
+            return  # the page was closed meanwhile: nobody hears it, and it is no fault of ours
         if visitor.who is None:
             streamlit_private.keep_newest_files(scope["path"].removeprefix(UPLOAD).partition("/")[0], KEPT)
 
