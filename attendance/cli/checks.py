@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attendance import checks
@@ -10,7 +11,7 @@ from attendance import settings as settings_module
 from attendance.bootstrap import build
 from attendance.cli.failures import sentence
 from attendance.errors import AttendanceError
-from attendance.services.status import Finding, Status, found
+from attendance.services.status import Finding, Status, damage_findings, found, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ def examine() -> list[Finding]:
     try:
         findings += checks.of_store(application, sentence)
         rest = {**checks.changing(application), **checks.lasting(application), "port": _port}
+        if worst(findings) is not Status.FAULT:
+            rest = {"store": partial(damage_findings, application.store), **rest}
         return findings + found(rest, sentence)
     finally:
         application.close()

@@ -145,6 +145,13 @@ def _writable_folder(folder: Path) -> Iterator[Finding]:
         yield Finding("store", Status.FAULT, message, "Change its owner or rights.")
 
 
+def damage_findings(store: Store) -> Iterator[Finding]:
+    """Whether all of the file can be read; raises where it cannot. Of a server, which is not looked through, nothing."""
+    store.require_whole()
+    if store.info().engine == "sqlite":
+        yield Finding("store", Status.OK, "The file is whole.")
+
+
 def template_findings(store: Store) -> Iterator[Finding]:
     """Whether every stored picture has a template of the model that decides."""
     active = store.active_model()

@@ -109,6 +109,15 @@ class Store(Memory, Archive, Outgoing, Protocol):
     def info(self) -> StoreInfo:
         """Ask the database who it is; a round trip, so also the test of whether it is there."""
 
+    def require_whole(self) -> None:
+        """Look through the whole file for damage, which may lie where no question has come for long; seconds a gigabyte.
+
+        A server looks after its own files: one is not asked.
+
+        Raises:
+            CorruptRecordError: something in it is damaged.
+        """
+
     # People -------------------------------------------------------------------------------------------------------
 
     def add_person(self, person: Person, references: Sequence[NewReference], model_id: str) -> Person:

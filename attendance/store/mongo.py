@@ -104,6 +104,9 @@ class MongoStore(
             details={"transactions": "yes" if self._rooms.transactions else "no"},  # never needed here
         )
 
+    def require_whole(self) -> None:
+        """See ``Store.require_whole``."""
+
     @guarded
     def append_audit(self, actor: str, action: str, details: Mapping[str, Any], at_utc: datetime) -> AuditEntry:
         """See ``Store.append_audit``."""

@@ -129,3 +129,7 @@ class SqlStore:
             version = str(connection.scalar(sa.text("SELECT sqlite_version()")))
             connection.execute(sa.text("SELECT revision FROM state")).one()
         return StoreInfo("sqlite", f"{PREFIX}{self._database.path}", version, SCHEMA_VERSION, self._database.details())
+
+    def require_whole(self) -> None:
+        """See ``Store.require_whole``."""
+        self._database.require_whole()

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from attendance.errors import StoreUnavailableError
-from attendance.store.sql_errors import missing, read_only, translate, translated, writable
+from attendance.store.sql_errors import damaged, missing, read_only, translate, translated, writable
 from attendance.store.sql_schema import dump_json, load_json
 
 if TYPE_CHECKING:
@@ -115,6 +115,14 @@ class Database:
                     raise
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {int(self._timeout_s * 1000)}")
+
+    def require_whole(self) -> None:
+        """Check every page of the file, and how they hang together. Raises CorruptRecordError with the first fault."""
+        self._require_same_file()
+        with translated(self.path), self._raw() as connection:
+            said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if said != "ok":
+            raise damaged(self.path, said.splitlines()[-1])
 
     def details(self) -> dict[str, str]:
         """What `doctor` shows: journal mode, size, modes, and whether there are transactions."""

@@ -49,7 +49,7 @@ def translated(path: Path) -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise StoreError("This text holds characters that cannot be stored.") from error
     except UnicodeDecodeError as error:  # the driver quotes what it found in a damaged file
-        raise _corrupt(path, "text that cannot be read") from error
+        raise damaged(path, "text that cannot be read") from error
 
 
 def translate(error: sqlite3.Error, path: Path) -> StoreError:
@@ -57,7 +57,7 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
     extended = getattr(error, "sqlite_errorcode", 0)  # the module's own errors carry none
     code = extended & 0xFF
     if code in _CORRUPT or any(words in str(error) for words in _DAMAGE_WORDS):
-        return _corrupt(path, error)
+        return damaged(path, error)
     if extended == _MOVED or not path.exists():
         return missing(path)
     if code == sqlite3.SQLITE_READONLY or (code in _CLOSED and not writable(path)):
@@ -70,7 +70,8 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
     return StoreError(f"The database file {path} could not do this ({error}).")
 
 
-def _corrupt(path: Path, what: object) -> CorruptRecordError:
+def damaged(path: Path, what: object) -> CorruptRecordError:
+    """The file cannot be read as a database, or not all of it."""
     return CorruptRecordError(
         f"{path} is damaged or is no database of this app ({what}). Restore a copy of it.", record=str(path)
     )

@@ -255,13 +255,6 @@ def test_a_password_is_never_written(shell: Shell, monkeypatch: pytest.MonkeyPat
         assert "hunter2" not in answer.out + answer.err
 
 
-def test_a_file_that_is_no_database(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "attendance.db").write_bytes(b"not a database " * 1000)
-    answer = shell("people", "--json")
-    assert answer.code == 6
-    assert answer.document["error"] in {"CorruptRecordError", "StoreUnavailableError"}
-
-
 def test_help_and_version(shell: Shell) -> None:
     assert shell("--version").out.strip()
     answer = shell("--help")
@@ -303,38 +296,3 @@ print(sorted(set({heavy}) & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
-
-
-# The doctor -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("store")
-def test_the_doctor_says_what_works_and_what_to_do(shell: Shell) -> None:
-    answer = shell("doctor", "--json")
-    checks = answer.document["checks"]
-    assert {check["check"] for check in checks} >= {
-        "python",
-        "packages",
-        "settings",
-        "time zone",
-        "store",
-        "models",
-        "active model",
-        "speed",
-        "disk",
-        "port",
-        "camera",
-    }
-    assert {check["status"] for check in checks} <= {"ok", "warning", "fault"}
-    assert all(check["advice"] for check in checks if check["status"] == "fault")
-    assert answer.code == (1 if answer.document["status"] == "fault" else 0)
-    assert shell("doctor").out.count("\n") >= len(checks)
-
-
-def test_the_doctor_goes_on_where_the_database_is_broken(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "attendance.db").write_bytes(b"not a database " * 1000)
-    answer = shell("doctor", "--json")
-    found = {check["check"]: check["status"] for check in answer.document["checks"]}
-    assert answer.code == 1
-    assert found["store"] == "fault"
-    assert found["disk"] in {"ok", "warning"}
