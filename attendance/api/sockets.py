@@ -1,9 +1,9 @@
 """The second gate: a page's websocket is looked at again before every message, and every few seconds without one.
 
 Streamlit decides at the handshake who a page belongs to. A tab that stayed open after its session ended could still press
-buttons and start callbacks; here it is closed instead, with the code 4401, and nothing of it runs. Its browser connects again at
-once, as whoever is there now: where that is nobody, it is led to the sign-in before any script runs for it, for the one that
-would run is the check-in's, and would put the browser there.
+buttons and start callbacks; here it is closed instead, with the code 4401, and nothing of it runs. Its browser connects
+again at once, as whoever is there now: where that is nobody, it is led to the sign-in before any script runs for it, for
+the one that would run is the check-in, and would put the browser there.
 """
 
 from __future__ import annotations
