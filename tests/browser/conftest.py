@@ -13,11 +13,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from attendance.store.connect import connect
+from tests.browser import kiosk_harness
 from tests.real_server import OPERATOR_PASSWORD, App, answers, free_port, serving, set_password, setup_token, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.browser.kiosk_harness import Server
 
 __all__ = ["OPERATOR_PASSWORD", "App", "answers", "free_port", "serving", "set_password", "setup_token", "until"]
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
@@ -49,6 +52,20 @@ def app(running_app: App) -> App:
     """The same on an empty database."""
     empty(running_app)
     return running_app
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[Server]:
+    """The kiosk's own code on a plain page, for a module."""
+    with kiosk_harness.harness() as running:
+        yield running
+
+
+@pytest.fixture
+def server(harness: Server) -> Server:
+    """The same, with nothing left of the test before."""
+    harness.reset()
+    return harness
 
 
 def empty(app: App) -> None:

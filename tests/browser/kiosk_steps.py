@@ -37,19 +37,31 @@ def says(page: Page, state: str | re.Pattern[str], timeout: float = SLOW) -> Non
 
 
 def note_states(page: Page) -> None:
-    """Keep every state that the panel goes through, for ``states``; call it before the page is opened."""
+    """Keep every state that the panel goes through, for ``states``; call it before the page is opened.
+
+    Each change is noted, however short it stood and however busy the machine is: with the new value comes the one before.
+    """
     page.add_init_script("""
-        window.went = [];
-        setInterval(() => {
-            const root = document.querySelector('[data-testid=stBidiComponentIsolated]')?.shadowRoot
-            const state = root?.querySelector('.panel')?.dataset.state
-            if (state && state !== window.went.at(-1)) window.went.push(state)
-        }, 20)""")
+        window.went = []
+        const note = state => {
+            if (state && state !== window.went.at(-1)?.[0]) window.went.push([state, performance.now()])
+        }
+        const attachShadow = Element.prototype.attachShadow
+        Element.prototype.attachShadow = function (options) {
+            const root = attachShadow.call(this, options)
+            new MutationObserver(changes => {
+                for (const change of changes) if (change.target.matches?.('.panel')) note(change.oldValue)
+                note(root.querySelector('.panel')?.dataset.state)
+            }).observe(root, {
+                subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'], attributeOldValue: true
+            })
+            return root
+        }""")
 
 
 def states(page: Page) -> list[str]:
     """What the panel went through so far."""
-    return list(page.evaluate("window.went"))
+    return [state for state, _ in page.evaluate("window.went")]
 
 
 def enrol(url: str, model_dir: Path, name: str, *pictures: bytes) -> None:

@@ -9,13 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import kiosk_harness as k
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.browser.kiosk_steps import says as says_on_the_real_page
-from tests.browser.kiosk_steps import screen
-from tests.browser.test_kiosk_wire import says
+from tests.browser.kiosk_steps import says, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser
 
     from tests.browser.kiosk_harness import Server
@@ -24,26 +20,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with k.harness() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.reset()
-    return running
-
-
 def test_refused_by_the_browser_itself(chromium: Browser, app: App) -> None:
     with screen(chromium) as page:  # headless Chromium answers the question with no
         page.goto(app.url)
-        says_on_the_real_page(page, "refused")
+        says(page, "refused")
         expect(page.get_by_role("heading", level=1)).to_have_text("The camera is blocked")
         expect(page.locator(".nocam li")).to_have_count(3)
         page.context.grant_permissions(["camera"])
-        says_on_the_real_page(page, "nobody-registered")  # by itself: it hears of the permission
+        says(page, "nobody-registered")  # by itself: it hears of the permission
 
 
 def test_a_machine_without_a_camera(chromium: Browser, app: App) -> None:
@@ -53,7 +37,7 @@ def test_a_machine_without_a_camera(chromium: Browser, app: App) -> None:
     try:
         page = bare.new_context(permissions=["camera"]).new_page()
         page.goto(app.url)
-        says_on_the_real_page(page, "missing")
+        says(page, "missing")
         expect(page.get_by_role("heading", level=1)).to_have_text("No camera found")
     finally:
         bare.close()

@@ -8,29 +8,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import kiosk_harness as k
-from tests.browser.test_kiosk_wire import says
+from tests.browser.kiosk_steps import says
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Locator
 
     from tests.browser.kiosk_harness import Server
 
 pytestmark = pytest.mark.browser
 FIELD = "Your name or staff number"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with k.harness() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.reset()
-    return running
 
 
 def by_name(page: Page, server: Server) -> Locator:

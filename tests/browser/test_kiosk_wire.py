@@ -10,42 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import kiosk_harness as k
+from tests.browser.kiosk_steps import note_states, says, states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.browser.kiosk_harness import Server
 
 pytestmark = pytest.mark.browser
 LATER = 20_000  # ms
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with k.harness() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.reset()
-    return running
-
-
-def says(page: Page, state: str) -> None:
-    expect(page.locator(".panel")).to_have_attribute("data-state", state, timeout=LATER)
-
-
-def note_states(page: Page) -> None:
-    """Keep every state and when it came, in ms."""
-    page.add_init_script("""window.went = []; setInterval(() => {
-        const state = document.getElementById('place')?.shadowRoot?.querySelector('.panel')?.dataset.state
-        if (state && state !== window.went.at(-1)?.[0]) window.went.push([state, performance.now()])
-    }, 10)""")
-
-
-def went(page: Page) -> list[str]:
-    return [state for state, _ in page.evaluate("window.went")]
 
 
 def test_one_frame_at_a_time_however_slow_the_answers(page: Page, server: Server) -> None:
@@ -83,8 +54,8 @@ def test_a_busy_server_is_given_time_and_only_a_long_queue_is_told(page: Page, s
     server.frames.extend([k.WAITING, k.BUSY, k.BUSY, k.WAITING, k.WAITING])
     page.goto(server.url)
     page.wait_for_timeout(2500)
-    assert went(page)[-1] == "waiting"
-    assert "busy" not in went(page)
+    assert states(page)[-1] == "waiting"
+    assert "busy" not in states(page)
     server.frame = k.BUSY
     says(page, "busy")
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment")
@@ -119,6 +90,14 @@ def test_a_result_is_shown_and_read_out_at_once(page: Page, server: Server) -> N
     says(page, "done")
 
 
+def test_hold_still_is_shown_before_a_result_however_soon_that_comes(page: Page, server: Server) -> None:
+    note_states(page)
+    server.frames.extend([k.DECIDING, k.CHECKED_IN])
+    page.goto(server.url)
+    says(page, "checked-in")
+    assert states(page) == ["starting", "waiting", "deciding", "checked-in"]
+
+
 def test_stepping_away_ends_a_result_early(page: Page, server: Server) -> None:
     page.goto(server.url)
     server.frames.append(k.MISS | {"hold_ms": 600_000})
@@ -139,7 +118,7 @@ def test_a_lost_answer_is_asked_for_until_the_store_has_it(page: Page, server: S
     server.attempts.extend([k.LOST, k.AWAY, {"state": "unknown"}, k.CHECKED_IN])
     page.goto(server.url)
     says(page, "checked-in")
-    assert went(page)[-2:] == ["saving", "checked-in"]
+    assert states(page)[-2:] == ["saving", "checked-in"]
     assert server.asked.count("a" * 32) == 4
     assert server.most_at_once == 1
 
@@ -151,7 +130,7 @@ def test_what_was_never_stored_starts_afresh(page: Page, server: Server) -> None
     says(page, "saving")
     says(page, "waiting")
     page.wait_for_timeout(500)
-    assert "checked-in" not in went(page)
+    assert "checked-in" not in states(page)
     assert server.seen[-1]["x-attend-turn"] == "1"
 
 
@@ -208,7 +187,7 @@ def test_an_old_token_is_replaced(page: Page, server: Server) -> None:
     server.token_is_old = True
     server.frame = k.CLOSER
     says(page, "closer")
-    assert "away" not in went(page)
+    assert "away" not in states(page)
 
 
 def test_a_screen_that_is_no_longer_paired_goes_to_the_pairing_page(page: Page, server: Server) -> None:

@@ -114,14 +114,14 @@ export function createPanel(root) {
 
   return {
     /**
-     * Show a view: `{ key, tone, icon, headline, fact, help, buttons, alt, hint, barMs, barId }`. A hint waits until the one
-     * before has stood long enough; anything else is shown at once.
+     * Show a view: `{ key, tone, icon, headline, fact, help, buttons, alt, hint, atOnce, barMs, barId }`. A hint waits until the one
+     * before has stood long enough; anything else is shown at once. So is one with `atOnce`, for what it announces may come first.
      */
     show(view) {
       clearTimeout(waiting);
       const due = changedAt + HINT_MS - performance.now();
       const differs = view.key !== shown.key || view.headline !== shown.headline;
-      if (view.hint && shown.hint && differs && due > 0) waiting = setTimeout(() => draw(view), due);
+      if (view.hint && !view.atOnce && shown.hint && differs && due > 0) waiting = setTimeout(() => draw(view), due);
       else draw(view);
     },
     /** Read something out that belongs to no view, such as how many names fit. */

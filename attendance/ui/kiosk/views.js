@@ -74,7 +74,8 @@ function answerView(state, act) {
   const seen = state.answer || { state: "waiting", tone: "quiet", ...WORDS.waiting };
   const answer = seen.state === "waiting" && state.status.state === "nobody-registered" ? state.status : seen;
   const words = state.saving && answer.state === "deciding" ? WORDS.saving : answer;
-  const view = { ...answer, ...words, key: answer.state, fact: null, hint: true, buttons: [], alt: wayLink(state, act) };
+  const atOnce = answer.state === "deciding"; // it stands for a few frames only, and the ring is drawn with it
+  const view = { ...answer, ...words, key: answer.state, fact: null, hint: true, atOnce, buttons: [], alt: wayLink(state, act) };
   if (state.claim) return lookView(state, act, view);
   if (answer.state === "nobody-registered") {
     view.alt = null; // no name could help
