@@ -24,17 +24,7 @@ from attendance.services.searches import search_all
 from tests.fakes import House, embedding, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from attendance.store.base import Store
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.real_store.close()
 
 
 def measured(house: House, *, threshold: float | None = None, attempts: bool = True, target: float = 0.001) -> ErrorReport:

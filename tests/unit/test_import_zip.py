@@ -19,15 +19,7 @@ from attendance.services.import_zip import unpack
 from tests.fakes import House, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 def zipped(files: dict[str, bytes], *, how: int = zipfile.ZIP_DEFLATED) -> io.BytesIO:

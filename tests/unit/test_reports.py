@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,19 +24,8 @@ from attendance.services.report_rows import REASON_WORDS, Directory, Result, row
 from attendance.services.reports import RecordQuery, ReportService, zone_name
 from tests.fakes import Clock, House, picture
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 MONDAY = date(2026, 3, 2)  # the fakes' clock stands at 09:00 at the site
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 def reports_of(house: House) -> ReportService:

@@ -26,15 +26,7 @@ from attendance.services.enrol import NamedPicture
 from tests.fakes import FakeEngine, House, away, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 def named(*pictures: bytes) -> list[NamedPicture]:

@@ -16,15 +16,7 @@ from attendance.services.importer import import_folder
 from tests.fakes import FakeEngine, House, away, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,17 +16,6 @@ from attendance.errors import (
     StoreUnavailableError,
 )
 from tests.fakes import House, away, picture
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 def test_people_are_listed_and_found(house: House) -> None:

@@ -15,15 +15,7 @@ from attendance.services.roster import MAX_AGE_S
 from tests.fakes import DIMENSION, FakeEngine, House, away, embedding, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 def asked(house: House) -> int:

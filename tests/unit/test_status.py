@@ -31,13 +31,6 @@ FILE = flat(Params())
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.real_store.close()
-
-
-@pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
     return Shell(tmp_path, monkeypatch, capfdbinary)
 
