@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from attendance.api import sockets as module
 from attendance.api.recognition import Found, Recognition
@@ -63,10 +64,9 @@ def closed_with(known: Known, messages: list[Message], visitor: Visitor = OPERAT
     return sent[0]["code"], reached
 
 
-def rerun() -> Message:
-    from streamlit.proto.BackMsg_pb2 import BackMsg
-
+def rerun(page_name: str = "") -> Message:
     message = BackMsg()
+    message.rerun_script.page_name = page_name
     message.rerun_script.SetInParent()
     return {"type": "websocket.receive", "bytes": message.SerializeToString()}
 
@@ -101,6 +101,17 @@ def test_but_not_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_page_ends_with_its_session_and_not_with_another(now: Visitor) -> None:
     assert closed_with(Known(now), [rerun()]) == (ENDED, [])
+
+
+@pytest.mark.parametrize("found", [OPERATOR, replace(NOBODY, may_check_in=True)])
+def test_a_page_of_the_office_that_came_while_nobody_could_be_known_comes_again_as_who_it_is(found: Visitor) -> None:
+    assert closed_with(Known(AWAY, AWAY, found), [rerun("records"), rerun()], AWAY) == (ENDED, [rerun()])
+
+
+def test_the_check_in_that_came_then_goes_on() -> None:
+    kiosk = replace(NOBODY, may_check_in=True)
+    code, reached = closed_with(Known(AWAY, kiosk, kiosk, NOBODY), [rerun(), rerun(), rerun(), rerun()], AWAY)
+    assert (code, len(reached)) == (ENDED, 3)
 
 
 def test_a_kiosk_that_sends_without_pause_is_stopped() -> None:
