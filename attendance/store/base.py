@@ -192,12 +192,9 @@ class Store(Memory, Archive, Outgoing, Protocol):
     def picture_owner(self, sha256: str) -> Person | None:
         """Whose picture has this digest."""
 
-    def references_without_template(
-        self, model_id: str, *, never_tried: bool = False, limit: int = 100, after: str | None = None
-    ) -> list[Reference]:
+    def references_without_template(self, model_id: str, *, limit: int = 100, after: str | None = None) -> list[Reference]:
         """References that have no template of this model and for which it has not been tried in vain, ordered by
-        reference id, those behind ``after``. With ``never_tried``: only those that have no template of any model, such as
-        pictures written by an older app.
+        reference id, those behind ``after``.
         """
 
     def put_templates(self, model_id: str, embeddings: Mapping[str, NDArray[np.float32] | str]) -> None:

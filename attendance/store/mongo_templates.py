@@ -78,11 +78,9 @@ class TemplatePart:
     _rooms: Rooms
 
     @guarded
-    def references_without_template(
-        self, model_id: str, *, never_tried: bool = False, limit: int = 100, after: str | None = None
-    ) -> list[Reference]:
+    def references_without_template(self, model_id: str, *, limit: int = 100, after: str | None = None) -> list[Reference]:
         """See ``Store.references_without_template``."""
-        return list(islice(self._without(None if never_tried else model_id, after or ""), limit))
+        return list(islice(self._without(model_id, after or ""), limit))
 
     @guarded
     def put_templates(self, model_id: str, embeddings: Mapping[str, NDArray[np.float32] | str]) -> None:
@@ -132,7 +130,7 @@ class TemplatePart:
         """See ``Store.activate_model``."""
         self._rooms.meta.update_one({"_id": "active_model"}, {"$set": {"model_id": model_id}}, upsert=True)
 
-    def _without(self, model_id: str | None, after: str) -> Iterator[Reference]:
+    def _without(self, model_id: str, after: str) -> Iterator[Reference]:
         belonging = Belonging.of(self._rooms.people.find(PRESENT, BELONGING))
         keys = self._behind(after)
         while page := list(islice(keys, PAGE)):
@@ -145,12 +143,9 @@ class TemplatePart:
                 if owner is not None:
                     yield complete(self._rooms, document, owner, 0)
 
-    def _tried(self, model_id: str | None, reference_ids: Sequence[str]) -> set[str]:
-        """Which of these have a template of the model, or of any; answered by an index alone."""
-        if model_id is None:
-            query: Document = {"reference_id": {"$in": reference_ids}}
-            return {made["reference_id"] for made in self._rooms.templates.find(query, {"reference_id": 1, "_id": 0})}
-        query = {"_id": {"$in": [template_id(model_id, key) for key in reference_ids]}}
+    def _tried(self, model_id: str, reference_ids: Sequence[str]) -> set[str]:
+        """Which of these were tried with the model; answered by an index alone."""
+        query: Document = {"_id": {"$in": [template_id(model_id, key) for key in reference_ids]}}
         return {
             made["_id"].removeprefix(template_id(model_id, "")) for made in self._rooms.templates.find(query, {"_id": 1})
         }

@@ -129,13 +129,11 @@ class SqlReferences:
             row = connection.execute(query).mappings().first()
         return None if row is None else person_from_dict(row)
 
-    def references_without_template(
-        self, model_id: str, *, never_tried: bool = False, limit: int = 100, after: str | None = None
-    ) -> list[Reference]:
+    def references_without_template(self, model_id: str, *, limit: int = 100, after: str | None = None) -> list[Reference]:
         """By reference id."""
-        tried = sa.select(templates.c.reference_id).where(templates.c.reference_id == face_images.c.reference_id)
-        if not never_tried:
-            tried = tried.where(templates.c.model_id == model_id)
+        tried = sa.select(templates.c.reference_id).where(
+            templates.c.reference_id == face_images.c.reference_id, templates.c.model_id == model_id
+        )
         query = _REFERENCE.where(~tried.exists()).order_by(face_images.c.reference_id).limit(limit)
         if after is not None:
             query = query.where(face_images.c.reference_id > after)

@@ -152,15 +152,6 @@ def test_templates_of_pictures_that_are_gone_are_left_out(store: Store) -> None:
     assert TemplateCoverage(OTHER_MODEL, 1, 1, 0) in store.template_coverage()
 
 
-def test_never_tried_means_by_no_model(store: Store) -> None:
-    ada = store.add_person(person(), references(2), MODEL)
-    assert store.references_without_template(OTHER_MODEL, never_tried=True) == []
-    assert len(store.references_without_template(OTHER_MODEL)) == 2
-    key = store.references(ada.person_id)[0].reference_id
-    store.put_templates(MODEL, {key: "in vain"})
-    assert store.references_without_template(OTHER_MODEL, never_tried=True) == []
-
-
 def test_embeddings_come_back_bit_for_bit(open_store: Callable[[], Store]) -> None:
     store = open_store()
     odd = np.array([0.1, -0.0, 1e-30, 3.4e38, -1.5], np.float32)

@@ -45,12 +45,12 @@ def test_people_appear_and_can_check_in_and_nothing_is_rewritten(mongo_url: str,
         assert [store.picture(one.reference_id) for one in known] == [f"picture {n} of Ada".encode() for n in range(4)]
         assert {one.size for one in known} == {16}
 
-        everything = store.references_without_template(MODEL, never_tried=True)
+        everything = store.references_without_template(MODEL)
         assert len(everything) == store.count_references() == 8
         assert store.active_model() is None
         store.put_templates(MODEL, {one.reference_id: embedding(n) for n, one in enumerate(everything)})
         assert store.active_model() == MODEL
-        assert store.references_without_template(MODEL, never_tried=True) == []
+        assert store.references_without_template(MODEL) == []
         assert {p.name: len(p.reference_ids) for p in store.gallery_changes(MODEL).changed} == {"Ada": 4, "Bo Li": 4}
 
         given = attempt(ada)
@@ -198,7 +198,6 @@ def test_pages_of_references_of_every_kind_of_id(mongo_url: str, mongo_database:
         assert len(found) == 40
         assert found == sorted(found)
         assert {str(key) for key in ids} <= set(found)
-        assert len(store.references_without_template(MODEL, never_tried=True)) == 35
 
 
 def test_a_renamed_person_keeps_old_pictures_and_records(mongo_url: str, mongo_database: Database[Document]) -> None:
@@ -285,7 +284,7 @@ def test_an_old_app_that_writes_and_deletes_while_we_run(
         mongo_database["face_images"].insert_one(old_picture("Bo"))
         changes = store.gallery_changes(MODEL, cursor)
         assert [one.name for one in changes.changed] == ["Bo"]
-        (new,) = store.references_without_template(MODEL, never_tried=True)
+        (new,) = store.references_without_template(MODEL)
         store.put_templates(MODEL, {new.reference_id: embedding(1)})
         mongo_database["face_images"].delete_one({"_id": ObjectId(todo[0].reference_id)})
         changes = store.gallery_changes(MODEL, changes.cursor)
