@@ -94,10 +94,17 @@ class Breaker:
     Args:
         rest_s: seconds after a failure in which nobody asks.
         clock: seconds that only go forward.
+        prove: asks the database something for certain. Many a question is answered from memory, and would say of a
+            database that is still away that it is back.
     """
 
-    def __init__(self, rest_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rest_s, self._clock = rest_s, clock
+    def __init__(
+        self,
+        rest_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        prove: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._rest_s, self._clock, self._prove = rest_s, clock, prove
         self._failure: StoreUnavailableError | None = None
         self._until = 0.0
         self._prober: int | None = None  # the thread that is asking on behalf of everybody
@@ -117,6 +124,8 @@ class Breaker:
                     raise StoreUnavailableError(str(failure), reason=failure.reason)
                 self._prober = me
         try:
+            if failure is not None:
+                self._prove()
             answer = ask()
         except StoreUnavailableError as error:
             with self._lock:

@@ -70,7 +70,7 @@ class Running:
         self._application: Application | None = None
         self._building, self._following, self._building_tracking = threading.Lock(), threading.Lock(), threading.Lock()
         self._next_try, self._next_look = 0.0, 0.0
-        self._breaker = Breaker()
+        self._breaker = Breaker(prove=lambda: self.store.info())  # noqa: PLW0108 - opened when it is asked
         self._accounts: Accounts | None = None
         self._devices: Devices | None = None
         self._tracking: Tracking | None = None

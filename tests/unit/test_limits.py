@@ -114,6 +114,20 @@ def test_it_is_believed_as_soon_as_it_is_back_also_by_a_question_within_a_questi
     assert breaker.call(lambda: "there") == "there"
 
 
+def test_an_answer_from_memory_is_no_sign_that_it_is_back() -> None:
+    clock, is_there = Seconds(), [False]
+    breaker = Breaker(1.0, clock, prove=lambda: None if is_there[0] else away())
+    with pytest.raises(StoreUnavailableError):
+        breaker.call(away)
+    for _ in range(3):
+        clock.now += 1
+        with pytest.raises(StoreUnavailableError):
+            breaker.call(lambda: "from memory")
+    is_there[0] = True
+    clock.now += 1
+    assert breaker.call(lambda: "from memory") == "from memory"
+
+
 def test_only_one_asks_on_behalf_of_the_others() -> None:
     clock = Seconds()
     breaker = Breaker(1.0, clock)
