@@ -52,9 +52,12 @@ def part_of(path: str) -> Part | None:
     return None
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def line(record: Mapping[str, Any]) -> str:
     """One record without its line end: keys sorted, no blanks, letters of every script as they are."""
-    return json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(record)
 
 
 def time_text(moment: datetime) -> str:

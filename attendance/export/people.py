@@ -71,7 +71,8 @@ class PeopleWriter:
 
     def write(self) -> None:
         """All of them, a few people at a time, in the order of their ids."""
-        named = {found.person.person_id: found.person.name for found in readable(self._snapshot.people(), self._problems)}
+        everybody = readable(self._snapshot.people(states=False), self._problems)
+        named = {found.person.person_id: found.person.name for found in everybody}
         folders = folder_names(named.items())
         self._told.identities = {folders[key]: name for key, name in named.items() if folders[key] != name}
         del named
@@ -129,8 +130,7 @@ class PeopleWriter:
 
     def _again(self, known: Known, lists: Lists) -> Known:
         """Somebody who did not change."""
-        for file in known.files:
-            self._stage.put(f"{IMAGES}/{known.folder}/{file.name}", file.sha256, file.size, None, file.media)
+        self._stage.again(f"{IMAGES}/{known.folder}", known.files)
         places = lists.take_over(known.at)
         self._done(lists.count(PICTURES))
         return replace(known, at=places)

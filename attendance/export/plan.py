@@ -115,7 +115,7 @@ class _People:
 
     def compare(self, snapshot: Snapshot, plan: Plan) -> None:
         """With everybody in the store."""
-        people = _whole(snapshot.people(), plan)
+        people = _whole(snapshot.people(states=False), plan)
         pictures, templates = dict(self.pictures), dict(self.templates)
         missing = dict(self.people)
         elsewhere: set[str] = set()

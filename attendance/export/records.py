@@ -5,6 +5,7 @@ is left out, so that a record of an older app has the four fields that it always
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import fields
 from datetime import datetime
 from enum import Enum
@@ -94,6 +95,8 @@ def _row(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _text(value: Any) -> Any:
     """The value in JSON's types."""
+    if type(value) is float:  # most values by far, and what ``plain`` does with them
+        return value if math.isfinite(value) else None
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):

@@ -11,15 +11,17 @@ import errno
 import hashlib
 import os
 import shutil
+from json.encoder import encode_basestring as _quoted
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from attendance.export.layout import IMAGES, line
+from attendance.export.layout import IMAGES
 from attendance.export.place import FILE_MODE, FOLDER_MODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from attendance.export.index import File
     from attendance.export.sorting import SortedLines
 
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
@@ -98,9 +100,25 @@ class Stage:
         return mark
 
     def list(self, path: str, sha256: str, size: int, media: str | None = None) -> None:
-        """Name a file in the manifest."""
-        entry = {"sha256": sha256, "size": size, **({} if media is None else {"type": media})}
-        self.listed.add(f"{line({path: entry})[1:-1]}")
+        """Name a file in the manifest, as ``layout.line`` would write it."""
+        kind = "" if media is None else f',"type":"{media}"'
+        self.listed.add(f'{_quoted(path)}:{{"sha256":"{sha256}","size":{size}{kind}}}')
+
+    def again(self, folder: str, files: Sequence[File]) -> None:
+        """The pictures of somebody of whom nothing changed; they are there, known to be untouched."""
+        for file in files:
+            self.list(f"{folder}/{file.name}", file.sha256, file.size, file.media)
+        if not files or not self._writes:
+            return
+        self.folder(folder)
+        with _opened(f"{self._before}/{folder}") as source, _opened(f"{self._root}/{folder}") as target:
+            for file in files:
+                try:
+                    os.link(file.name, file.name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    self._reuse(f"{folder}/{file.name}")
 
     @contextlib.contextmanager
     def writing(self, path: str) -> Iterator[HashingFile]:
@@ -163,6 +181,16 @@ class HashingFile:
     def digest(self) -> str:
         """Hexadecimal, of everything so far."""
         return self._hash.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    """The folder's descriptor, so that its path is not walked for every file."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
 
 
 def write_file(path: str, content: bytes) -> Mark:

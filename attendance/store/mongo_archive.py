@@ -67,11 +67,11 @@ class MongoSnapshot:
             yield str(person["_id"]), _state(person)
 
     @guarded
-    def people(self) -> Iterator[Enrolled | Broken]:
+    def people(self, *, states: bool = True) -> Iterator[Enrolled | Broken]:
         """See ``Snapshot.people``."""
         for person in self._rooms.people.find(PRESENT).sort("_id", 1):
             try:
-                yield Enrolled(to_person(person, 0), _state(person))
+                yield Enrolled(to_person(person, 0), _state(person) if states else None)
             except CorruptRecordError as error:
                 yield Broken(f"people/{person['_id']}", str(error))
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from functools import partial
-from itertools import groupby
+from functools import cache, partial
+from itertools import chain, groupby, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -86,11 +86,11 @@ class SqlSnapshot:
                 digest.update("\n".join([str(row[1]) for row in group]).encode())
             yield person_id, f"{revision}-{digest.hexdigest()[:32]}"
 
-    def people(self) -> Iterator[Enrolled | Broken]:
+    def people(self, *, states: bool = True) -> Iterator[Enrolled | Broken]:
         """Beside their states."""
         fields = [column for column in people.c if column.name not in {"name_key", "search_key", "revision"}]
         rows = self._raw(sa.select(*map(_raw, fields)).order_by(people.c.person_id))
-        state_of = self.states()
+        state_of = self.states() if states else repeat((None, None))
         for row in rows:
             _, known = next(state_of)  # in one transaction the two are in step
             yield _read(f"people/{row['person_id']}", partial(_enrolled, row, known))
@@ -162,10 +162,12 @@ class SqlSnapshot:
         return {key for fits in batches for key in self._connection.scalars(query.where(fits))}
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
-        yield from self._connection.execution_options(yield_per=_ROWS).execute(query)
+        found = self._connection.execution_options(yield_per=_ROWS).execute(query)
+        yield from chain.from_iterable(found.partitions())
 
     def _raw(self, query: sa.Select[Any]) -> Iterator[Row]:
-        return (dict(row._mapping) for row in self._rows(query))  # noqa: SLF001 - SQLAlchemy's public name for it
+        names = [column.name for column in query.selected_columns]
+        return (dict(zip(names, row, strict=True)) for row in self._rows(query))
 
     def _with_bytes(self, rows: Sequence[Row], known: Container[str]) -> Iterator[StoredPicture | Broken]:
         wanted = [row["reference_id"] for row in rows if row["reference_id"] not in known]
@@ -184,8 +186,15 @@ def _raw(column: sa.Column[Any]) -> sa.Label[Any]:
 
 
 def _typed(table: sa.Table, row: Row) -> Row:
-    """Times and JSON of a raw row. Raises CorruptRecordError."""
-    return {name: _value(table.c[name].type, value) if name in table.c else value for name, value in row.items()}
+    """Times, JSON and truth values of a raw row. Raises CorruptRecordError."""
+    return {**row, **{name: _value(kind, row[name]) for name, kind in _kept_otherwise(table) if name in row}}
+
+
+@cache
+def _kept_otherwise(table: sa.Table) -> list[tuple[str, sa.types.TypeEngine[Any]]]:
+    """The columns whose values are not in the file as they are told."""
+    kinds = (Milliseconds, sa.JSON, sa.Boolean)
+    return [(column.name, column.type) for column in table.c if isinstance(column.type, kinds)]
 
 
 def _value(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
