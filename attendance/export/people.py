@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
+from attendance.errors import StoreUnavailableError
 from attendance.export.arrange import arranged
 from attendance.export.index import File, Known
 from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, picture_path
@@ -16,8 +17,9 @@ from attendance.export.records import media_of, person_row, picture_row, templat
 from attendance.store.archive import Broken, StoredPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from attendance.export.arrange import Arranged
     from attendance.export.before import Before
     from attendance.export.index import Index, IndexWriter
     from attendance.export.lists import Place
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from attendance.store.archive import Enrolled, Snapshot, StoredTemplate
 
 _PEOPLE = 100  # people whose templates are held at a time
+_TRIES = 20  # to read somebody who is being changed
 _HELD = 8_000_000  # bytes of one person's older pictures held in memory; more wait in a file
 Record = TypeVar("Record")
 
@@ -68,14 +71,13 @@ class PeopleWriter:
         self._writer = writer
         self._done = done
         self._models: dict[str, str] = {}
+        self._placed = 0
+        self._broken: set[str | None] = set()  # people of whom something cannot be read
 
     def write(self) -> None:
         """All of them, a few people at a time, in the order of their ids."""
         everybody = readable(self._snapshot.people(states=False), self._problems)
-        named = {found.person.person_id: found.person.name for found in everybody}
-        folders = folder_names(named.items())
-        self._told.identities = {folders[key]: name for key, name in named.items() if folders[key] != name}
-        del named
+        folders = folder_names((found.person.person_id, found.person.name) for found in everybody)
         self._stage.folder(IMAGES)
         self._stage.folder(TEMPLATES)
         self._models = {model_path(model): model for model in self._before.models()}
@@ -100,51 +102,83 @@ class PeopleWriter:
             and (known.state, known.folder) == (one.state, folder)
             and known.whole(self._stage.before)
         }
-        fresh = [one.person.person_id for one, _, _ in people if one.person.person_id not in same]
-        problems = self._problems.total
+        fresh = self._fresh([one for one in people if one[0].person.person_id not in same])
+        for one, folder, known in people:
+            if known is not None and one.person.person_id in same:
+                self._stage.again(f"{IMAGES}/{folder}", known.files)
+                self._in_place(len(known.files))
+                self._writer.add(replace(known, at=lists.take_over(known.at)))
+            elif (read := fresh.get(one.person.person_id)) is not None:
+                places = self._tell(read, folder, lists)
+                # What cannot be read has to be told each time, so it is read each time.
+                state = None if one.person.person_id in self._broken else one.state
+                self._writer.add(Known(one.person.person_id, state, folder, read.files, places))
+                one = read.one  # noqa: PLW2901 - as it was read in the end
+            else:
+                continue
+            if one.person.name != folder:
+                self._told.identities[folder] = one.person.name
+
+    def _fresh(self, people: list[tuple[Enrolled, str, Known | None]]) -> dict[str, _Read]:
+        """Read these people, put their pictures in place; who changes meanwhile is read again, who is removed left out."""
+        found: dict[str, _Read] = {}
+        waiting = people
+        for _ in range(_TRIES):
+            if not waiting:
+                return found
+            found.update(self._read(waiting))
+            changed = self._snapshot.changed([one for one, _, _ in waiting])
+            of = {one.person.person_id: (folder, known) for one, folder, known in waiting}
+            waiting = []
+            for person_id, now in changed.items():
+                self._in_place(-len(found.pop(person_id).files))
+                self._stage.clear(f"{IMAGES}/{of[person_id][0]}")
+                if isinstance(now, Broken):
+                    self._problems.add(now)
+                elif now is not None:
+                    waiting.append((now, *of[person_id]))
+        raise StoreUnavailableError("People are being changed faster than they can be read; try again.", reason="busy")
+
+    def _readable(self, records: Iterable[Record | Broken]) -> Iterator[Record]:
+        """As ``readable``; whose the others are is remembered."""
+        for record in records:
+            if isinstance(record, Broken):
+                self._problems.add(record)
+                self._broken.add(record.person_id)
+            else:
+                yield record
+
+    def _in_place(self, more: int) -> None:
+        self._placed += more
+        self._done(self._placed)
+
+    def _read(self, people: list[tuple[Enrolled, str, Known | None]]) -> dict[str, _Read]:
+        ids = [one.person.person_id for one, _, _ in people]
         made: dict[str, list[StoredTemplate]] = {}
-        for template in readable(self._snapshot.templates(fresh), self._problems):
+        for template in self._readable(self._snapshot.templates(ids)):
             made.setdefault(template.reference_id, []).append(template)
-        trusted = _trusted(((folder, known) for one, folder, known in people if one.person.person_id in fresh), self._stage)
+        trusted = _trusted(((folder, known) for _, folder, known in people), self._stage)
         self._before.trust(trusted)
         references = {file.reference_id: file for file in trusted.values() if file.reference_id}
-        pictures = readable(self._snapshot.pictures(fresh, known=references), self._problems)
+        pictures = self._readable(self._snapshot.pictures(ids, known=references))
         groups = groupby(pictures, key=lambda picture: picture.person_id)
         group = next(groups, None)
-        entries: list[Known] = []
-        for one, folder, known in people:
-            person_id = one.person.person_id
-            if known is not None and person_id in same:
-                entries.append(self._again(known, lists))
-                continue
-            places: dict[str, Place] = {}
-            lists.write(PEOPLE, person_row(one.person, folder), places)
+        found = {}
+        for one, folder, _ in people:
+            arrangement: list[Arranged] = []
             files: list[File] = []
-            if group is not None and group[0] == person_id:
-                files = self._pictures(folder, group[1], references, made, lists, places)
+            if group is not None and group[0] == one.person.person_id:
+                arrangement, files = self._pictures(folder, group[1], references)
                 group = next(groups, None)
-            entries.append(Known(person_id, one.state, folder, files, places))
-        for entry in entries:  # what cannot be read has to be told each time, so it is read each time
-            broken = self._problems.total > problems and entry.person_id not in same
-            self._writer.add(replace(entry, state=None) if broken else entry)
-
-    def _again(self, known: Known, lists: Lists) -> Known:
-        """Somebody who did not change."""
-        self._stage.again(f"{IMAGES}/{known.folder}", known.files)
-        places = lists.take_over(known.at)
-        self._done(lists.count(PICTURES))
-        return replace(known, at=places)
+            self._in_place(len(files))
+            templates = {picture.picture.reference_id: made.get(picture.picture.reference_id, ()) for picture in arrangement}
+            found[one.person.person_id] = _Read(one, arrangement, files, templates)
+        return found
 
     def _pictures(
-        self,
-        folder: str,
-        pictures: Iterable[StoredPicture],
-        known: Mapping[str, File],
-        made: Mapping[str, list[StoredTemplate]],
-        lists: Lists,
-        places: dict[str, Place],
-    ) -> list[File]:
-        """Put one person's pictures in place and tell of them, by index."""
+        self, folder: str, pictures: Iterable[StoredPicture], known: Mapping[str, File]
+    ) -> tuple[list[Arranged], list[File]]:
+        """Put one person's pictures in place; by index."""
         seen: list[StoredPicture] = []
         media: list[str] = []
         marks: dict[int, Mark] = {}
@@ -157,23 +191,17 @@ class PeopleWriter:
                 index = picture.image_index
                 if not picture.older and index is not None and index not in taken:
                     taken.add(index)
-                    path = picture_path(folder, index)
-                    marks[position] = self._stage.put(path, picture.sha256, picture.size, picture.picture, media[-1])
+                    marks[position] = self._stage.place(picture_path(folder, index), picture.sha256, picture.picture)
                 else:
                     parked[position] = waiting.tell()
                     waiting.write(picture.picture or b"")
             files = []
-            for one in arranged(seen):
+            found = arranged(seen)
+            for one in found:
                 path, picture = picture_path(folder, one.index), one.picture
                 if one.position in parked:
                     waiting.seek(parked[one.position])
-                    content = waiting.read(picture.size)
-                    marks[one.position] = self._stage.put(path, picture.sha256, picture.size, content, media[one.position])
-                lists.write(PICTURES, picture_row(one, path, media[one.position]), places)
-                for template in made.get(picture.reference_id, ()):
-                    self._models[model_path(template.model_id)] = template.model_id
-                    row = template_row(template, one.reference_id)
-                    lists.write(model_path(template.model_id), row, places, failed=template.embedding is None)
+                    marks[one.position] = self._stage.place(path, picture.sha256, waiting.read(picture.size))
                 # Pictures whose place depends on others are read each time.
                 reference_id = "" if one.position in parked else picture.reference_id
                 mark = marks[one.position]
@@ -181,8 +209,31 @@ class PeopleWriter:
                 files.append(
                     File(reference_id, name, picture.sha256, picture.size, media[one.position], mark.mtime_ns, mark.inode)
                 )
-        self._done(lists.count(PICTURES))
-        return files
+        return found, files
+
+    def _tell(self, read: _Read, folder: str, lists: Lists) -> dict[str, Place]:
+        """Name one person with all pictures in the manifest and the lists; where the lines are."""
+        places: dict[str, Place] = {}
+        lists.write(PEOPLE, person_row(read.one.person, folder), places)
+        for one, file in zip(read.pictures, read.files, strict=True):
+            path = f"{IMAGES}/{folder}/{file.name}"
+            self._stage.list(path, file.sha256, file.size, file.media)
+            lists.write(PICTURES, picture_row(one, path, file.media), places)
+            for template in read.templates[one.picture.reference_id]:
+                self._models[model_path(template.model_id)] = template.model_id
+                row = template_row(template, one.reference_id)
+                lists.write(model_path(template.model_id), row, places, failed=template.embedding is None)
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One person of one moment; pictures and files are of one order."""
+
+    one: Enrolled
+    pictures: list[Arranged]
+    files: list[File]
+    templates: Mapping[str, Sequence[StoredTemplate]]
 
 
 class InStep:

@@ -85,19 +85,27 @@ class Stage:
                 path.mkdir(mode=FOLDER_MODE, exist_ok=True)
         self._folders.add(name)
 
-    def put(self, path: str, sha256: str, size: int, content: bytes | None, media: str | None = None) -> Mark:
-        """One file of known content; ``content`` is None where the file that is there is known to have it."""
-        if "/" in path:
-            self.folder(path.rpartition("/")[0])
+    def put(self, path: str, sha256: str, size: int, content: bytes | None, media: str | None = None) -> None:
+        """One file of known content, put in its place and named."""
         self.list(path, sha256, size, media)
-        if content is None or self._same(path, sha256):
-            mark = self._reuse(path)
-        else:
-            self.written += 1
-            mark = write_file(f"{self._root}/{path}", content) if self._writes else NO_MARK
+        mark = self.place(path, sha256, content)
         if not path.startswith(_PICTURES):
             self.lists[path] = sha256, mark
-        return mark
+
+    def clear(self, folder: str) -> None:
+        """Take away what was placed in a folder and is not named yet."""
+        if self._writes:
+            shutil.rmtree(self.root / folder, ignore_errors=True)
+        self._folders.discard(folder)
+
+    def place(self, path: str, sha256: str, content: bytes | None) -> Mark:
+        """One file of known content, to be named later; ``content`` is None where the file that is there has it."""
+        if "/" in path:
+            self.folder(path.rpartition("/")[0])
+        if content is None or self._same(path, sha256):
+            return self._reuse(path)
+        self.written += 1
+        return write_file(f"{self._root}/{path}", content) if self._writes else NO_MARK
 
     def list(self, path: str, sha256: str, size: int, media: str | None = None) -> None:
         """Name a file in the manifest, as ``layout.line`` would write it."""

@@ -24,10 +24,12 @@ class Broken:
     Attributes:
         record: the collection and the record's id, such as ``face_images/65a…``.
         why: one sentence without anything that the record holds.
+        person_id: whose it is, of pictures and templates.
     """
 
     record: str
     why: str
+    person_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,14 @@ class Enrolled:
 
     Attributes:
         state: the same as long as neither the person nor a picture nor a template of the person changed; None where that
-            cannot be told without reading the pictures, because another app may write them.
+            cannot be told without reading the pictures, and where it was not asked for. Of pictures that an older app
+            wrote it holds ids, times and lengths.
+        token: another word after every change that this app makes; None where a snapshot is of one moment.
     """
 
     person: Person
     state: str | None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +99,9 @@ class StoredAttempt:
 
 
 class Snapshot(Protocol):
-    """What is in a store. On an engine with transactions everything is of one moment, else every person is.
+    """What is in a store. On an engine with transactions everything is of one moment. On others ``changed`` tells whom to
+    read again, so that every person is of one moment, and who reads attempts, then attendance records, then people finds
+    the record of every attempt, and the person of every record.
 
     Every method may raise StoreUnavailableError at any step.
     """
@@ -104,6 +111,9 @@ class Snapshot(Protocol):
 
     def people(self, *, states: bool = True) -> Iterator[Enrolled | Broken]:
         """Everybody, by id; without their states where nobody asks for them, which is quicker."""
+
+    def changed(self, people: Sequence[Enrolled]) -> dict[str, Enrolled | Broken | None]:
+        """Those of these people who changed since they were read, by id, as they are now; None: removed."""
 
     def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
         """These people's pictures, one person after another in the order given, a person's in no particular order.
@@ -121,8 +131,8 @@ class Snapshot(Protocol):
         """Every attendance record, in no particular order. One of an older app has no ``person_id``, but where its person
         has another name by now."""
 
-    def attempts(self) -> Iterator[StoredAttempt | Broken]:
-        """Every attempt, in no particular order."""
+    def attempts(self, only: Sequence[str] | None = None) -> Iterator[StoredAttempt | Broken]:
+        """Every attempt, or only those of these ids that are there, in no particular order."""
 
     def audit(self) -> Iterator[AuditEntry | Broken]:
         """Every entry, oldest first."""

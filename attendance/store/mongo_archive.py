@@ -1,6 +1,7 @@
-"""Everything in MongoDB. There are no transactions, so every person is read as of one moment, and not all of them together.
+"""Everything in MongoDB, without a transaction, which a standalone server has not and which ends after a minute elsewhere.
 
-What another app may write at any time, its pictures and records, is read whole each time.
+A person's token changes with everything that this app does to the person, so who changed while being read is found
+(``changed``) and read again. Of what an older app wrote, and may write at any time, ids, times and lengths are compared.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from attendance.domain.names import name_key
@@ -26,11 +28,12 @@ from attendance.store.mongo_documents import (
     reference,
 )
 from attendance.store.mongo_errors import guarded
+from attendance.store.mongo_legacy import listed_pictures
 from attendance.store.mongo_people import PRESENT, to_person
 from attendance.store.mongo_templates import read_active
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from attendance.domain.model import AuditEntry, CheckIn, Kept
     from attendance.store.mongo_schema import Rooms
@@ -63,17 +66,30 @@ class MongoSnapshot:
     @guarded
     def states(self) -> Iterator[tuple[str, str | None]]:
         """See ``Snapshot.states``."""
+        listed = listed_pictures(self._rooms)
         for person in self._rooms.people.find(PRESENT, _STATE).sort("_id", 1):
-            yield str(person["_id"]), _state(person)
+            yield str(person["_id"]), _state(person, listed)
 
     @guarded
     def people(self, *, states: bool = True) -> Iterator[Enrolled | Broken]:
         """See ``Snapshot.people``."""
+        listed = listed_pictures(self._rooms) if states else None
         for person in self._rooms.people.find(PRESENT).sort("_id", 1):
-            try:
-                yield Enrolled(to_person(person, 0), _state(person) if states else None)
-            except CorruptRecordError as error:
-                yield Broken(f"people/{person['_id']}", str(error))
+            yield _enrolled(person, listed)
+
+    @guarded
+    def changed(self, people: Sequence[Enrolled]) -> dict[str, Enrolled | Broken | None]:
+        """See ``Snapshot.changed``; their states are not told again."""
+        found: dict[str, Enrolled | Broken | None] = {}
+        for start in range(0, len(people), _IDS):
+            before = {one.person.person_id: one.token for one in people[start : start + _IDS]}
+            now = {p["_id"]: p for p in self._rooms.people.find({"_id": {"$in": list(before)}, **PRESENT})}
+            for person_id, token in before.items():
+                if person_id not in now:
+                    found[person_id] = None
+                elif _token(now[person_id]) != token:
+                    found[person_id] = _enrolled(now[person_id], None)
+        return found
 
     @guarded
     def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
@@ -126,9 +142,12 @@ class MongoSnapshot:
                 yield Broken(f"attendance/{document.get('_id')}", str(error))
 
     @guarded
-    def attempts(self) -> Iterator[StoredAttempt | Broken]:
+    def attempts(self, only: Sequence[str] | None = None) -> Iterator[StoredAttempt | Broken]:
         """See ``Snapshot.attempts``."""
-        for document in self._rooms.attempts.find({}, {"picture": 0}):
+        batches: Iterable[Document] = [{}]
+        if only is not None:
+            batches = ({"_id": {"$in": list(only[start : start + _IDS])}} for start in range(0, len(only), _IDS))
+        for document in chain.from_iterable(self._rooms.attempts.find(query, {"picture": 0}) for query in batches):
             check_in = document.get("check_in_id")
             try:
                 yield StoredAttempt(attempt_from_dict(document), check_in if isinstance(check_in, str) else None)
@@ -194,10 +213,24 @@ class MongoSnapshot:
                 yield _whole(document, person["_id"])
 
 
-def _state(person: Mapping[str, Any]) -> str | None:
-    """The person's own token, where nothing is under way and no other app writes the pictures."""
-    token = person.get("token")
-    return token if isinstance(token, str) and not person.get("legacy_names") and not person.get("open") else None
+def _enrolled(person: Mapping[str, Any], listed: Mapping[str, int] | None) -> Enrolled | Broken:
+    try:
+        return Enrolled(to_person(person, 0), None if listed is None else _state(person, listed), _token(person))
+    except CorruptRecordError as error:
+        return Broken(f"people/{person['_id']}", str(error))
+
+
+def _token(person: Mapping[str, Any]) -> str:
+    """Whatever stands there: it is only compared."""
+    return f"{person.get('token')}"
+
+
+def _state(person: Mapping[str, Any], listed: Mapping[str, int]) -> str | None:
+    """The person's own token and what an older app's pictures are known by; None where something is under way."""
+    token, known = person.get("token"), [listed.get(name) for name in sorted(person.get("legacy_names") or ())]
+    if not isinstance(token, str) or person.get("open") or None in known:
+        return None
+    return "-".join([token, *(f"{number:x}" for number in known)])
 
 
 def _whole(document: Document, owner: str) -> StoredPicture | Broken:
@@ -205,10 +238,10 @@ def _whole(document: Document, owner: str) -> StoredPicture | Broken:
     try:
         picture = picture_bytes(document)
     except CorruptRecordError as error:
-        return Broken(record, str(error))
+        return Broken(record, str(error), owner)
     found = hashlib.sha256(picture).hexdigest()
     if document.get("batch") is not None and whole_digest(str(document.get("sha256"))) != found:
-        return Broken(record, "The picture is not what was stored.")
+        return Broken(record, "The picture is not what was stored.", owner)
     return _stored({**document, "sha256": found, "size": len(picture)}, owner, picture)
 
 
@@ -233,5 +266,5 @@ def _template(document: Document, owner: str) -> StoredTemplate | Broken:
     if made is None and isinstance(failed, str):
         return known
     if not isinstance(made, bytes) or not made or len(made) % 4:
-        return Broken(f"templates/{document['_id']}", "A template of an impossible size.")
+        return Broken(f"templates/{document['_id']}", "A template of an impossible size.", owner)
     return known

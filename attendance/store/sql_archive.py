@@ -95,6 +95,10 @@ class SqlSnapshot:
             _, known = next(state_of)  # in one transaction the two are in step
             yield _read(f"people/{row['person_id']}", partial(_enrolled, row, known))
 
+    def changed(self, people: Sequence[Enrolled]) -> dict[str, Enrolled | Broken | None]:  # noqa: ARG002 - the contract's name
+        """Nobody: all of it is of one moment."""
+        return {}
+
     def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
         """Rows first, then bytes, so many at a time as fit into a few megabytes."""
         fields = [column for column in face_images.c if column.name != "image_bytes"]
@@ -124,7 +128,7 @@ class SqlSnapshot:
                 made = row["embedding"]
                 if made is not None and (not isinstance(made, bytes) or not made or len(made) % 4):
                     record = f"templates/{row['model_id']}|{row['reference_id']}"
-                    yield Broken(record, "A template of an impossible size.")
+                    yield Broken(record, "A template of an impossible size.", row["person_id"])
                 else:
                     yield StoredTemplate(**row)
 
@@ -133,12 +137,14 @@ class SqlSnapshot:
         for row in self._raw(sa.select(*map(_raw, attendance.c)).order_by(attendance.c.timestamp, attendance.c.id)):
             yield _read(f"attendance/{row['id']}", partial(_check_in, row))
 
-    def attempts(self) -> Iterator[StoredAttempt | Broken]:
+    def attempts(self, only: Sequence[str] | None = None) -> Iterator[StoredAttempt | Broken]:
         """By time, each with the attempt that left its check-in."""
         joined = attempts.outerjoin(attendance, attempts.c.check_in_id == attendance.c.id)
         left_by = _raw(attendance.c.attempt_id).label("left_by")
         query = sa.select(*map(_raw, attempts.c), left_by).select_from(joined)
-        for row in self._raw(query.order_by(attempts.c.at_utc, attempts.c.attempt_id)):
+        query = query.order_by(attempts.c.at_utc, attempts.c.attempt_id)
+        wanted = [query] if only is None else [query.where(attempts.c.attempt_id.in_(batch)) for batch in _batches(only)]
+        for row in chain.from_iterable(map(self._raw, wanted)):
             yield _read(f"attempts/{row['attempt_id']}", partial(_attempt, row))
 
     def audit(self) -> Iterator[AuditEntry | Broken]:
@@ -177,7 +183,8 @@ class SqlSnapshot:
             stored.update(self._rows(query.where(face_images.c.reference_id.in_(wanted[start : start + _IDS]))))
         for row in rows:
             picture = stored.pop(row["reference_id"], None)
-            yield _read(f"face_images/{row['reference_id']}", partial(_picture, row, picture))
+            owner = str(row["person_id"])
+            yield _read(f"face_images/{row['reference_id']}", partial(_picture, row, picture), owner)
 
 
 def _raw(column: sa.Column[Any]) -> sa.Label[Any]:
@@ -231,11 +238,11 @@ def _picture(row: Row, picture: bytes | None) -> StoredPicture:
     return StoredPicture(**_typed(face_images, row), older=False, picture=picture)
 
 
-def _read(record: str, make: Callable[[], Result]) -> Result | Broken:
+def _read(record: str, make: Callable[[], Result], owner: str | None = None) -> Result | Broken:
     try:
         return make()
     except CorruptRecordError as error:
-        return Broken(record, str(error))
+        return Broken(record, str(error), owner)
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -15,8 +15,10 @@ from attendance.domain.names import name_key
 from attendance.errors import StoreUnavailableError
 from attendance.export.exporter import Wish
 from attendance.export.exporter import export as run
+from attendance.store import mongo_archive
 from attendance.store.archive import RestoredPerson, StoredAttempt, StoredPicture, StoredTemplate
 from attendance.store.connect import connect
+from attendance.store.mongo_documents import picture_bytes
 from attendance.store.rules import check_in_of
 from tests.export_makers import check_whole, contents, export, fill, lines
 from tests.mongo_server import MongoServer, mongo_server
@@ -171,6 +173,35 @@ def test_what_an_older_app_changes_in_place_is_seen(server: MongoServer, tmp_pat
         pictures.update_one({"name": "Zoë", "image_index": 1}, {"$set": {"image_bytes": b"PICTURE 1 of Zo!"}})
     assert export(store, tmp_path / "e").pictures.changed == 1
     assert (tmp_path / "e/images/Zoë/Zoë_1.jpg").read_bytes() == b"PICTURE 1 of Zo!"
+    store.close()
+
+
+def test_what_an_older_app_wrote_is_read_once(server: MongoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pymongo
+
+    url = write_older(server, 1)
+    store = connect(url, timeout_s=10)
+    export(store, tmp_path / "e")
+    read: list[str] = []
+
+    def reading(document: dict[str, Any]) -> bytes:
+        read.append(document["name"])
+        return picture_bytes(document)
+
+    monkeypatch.setattr(mongo_archive, "picture_bytes", reading)
+    assert not export(store, tmp_path / "e").changed
+    assert set(read) == {"Bob", "BOB"}  # one person, who has a document that cannot be read and is told of each time
+    read.clear()
+    with pymongo.MongoClient[dict[str, Any]](url) as client:
+        pictures = client.get_default_database().face_images
+        pictures.delete_one({"name": "../x", "image_index": 0})
+        pictures.insert_one(old_picture("Text", 5))
+    found = export(store, tmp_path / "e")
+    assert (found.pictures.added, found.pictures.removed) == (1, 1)
+    assert set(read) == {"Bob", "BOB", "../x", "Text"}
+    read.clear()
+    assert not export(store, tmp_path / "e", verify=True).changed
+    assert {"Zoë", "Eve", "../x", "Text"} < set(read)
     store.close()
 
 
