@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from attendance.bootstrap import build, measuring
 from attendance.bootstrap.parts import nobody
 from attendance.errors import ExportError
+from attendance.export.hold import held
 from attendance.faces.files import write_whole
 from attendance.services import dvc_report
 from attendance.services.error_report import TooLittle
-from attendance.services.import_folder import scan
-from attendance.services.import_report import ImportReport
+from attendance.services.import_folder import PersonFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,18 +53,8 @@ def evaluate(
         ExportError: it is no export, or the reports cannot be written.
         ModelError: a model cannot be used.
     """
-    images = folder / "images"
-    if not (folder / "metadata.json").is_file():
-        raise ExportError(f"{folder} is no export: it has no metadata.json.")
-    people = scan(images, ImportReport()) if images.is_dir() else []
-    if not any(person.files for person in people):
-        found: ErrorReport | TooLittle = TooLittle(NOBODY)
-    else:
-        parts = application_of(settings, folder, progress)
-        try:
-            found = measuring.evaluate(parts, people, [{}], target_fpir=target_fpir, progress=progress).reports[0]
-        finally:
-            parts.close()
+    with held(folder) as version:
+        found = _measured(settings, version, target_fpir, progress)
     try:
         for path, data in dvc_report.files(found).items():
             target = reports / path
@@ -73,6 +63,28 @@ def evaluate(
     except OSError as error:
         raise ExportError(f"{reports} cannot be written: {error.strerror}.") from error
     return found
+
+
+def _measured(settings: Settings, folder: Path, target_fpir: float, progress: Progress | None) -> ErrorReport | TooLittle:
+    images = folder / "images"
+    if not (folder / "metadata.json").is_file():
+        raise ExportError(f"{folder} is no export: it has no metadata.json.")
+    people = _people(images) if images.is_dir() else []
+    if not any(person.files for person in people):
+        return TooLittle(NOBODY)
+    parts = application_of(settings, folder, progress)
+    try:
+        return measuring.evaluate(parts, people, [{}], target_fpir=target_fpir, progress=progress).reports[0]
+    finally:
+        parts.close()
+
+
+def _people(images: Path) -> list[PersonFolder]:
+    """Everybody's pictures as an export lays them down; ``import_folder.scan`` would follow the path by which it is held."""
+    folders = sorted(path for path in images.iterdir() if path.is_dir() and not path.is_symlink())
+    return [
+        PersonFolder(one.name, tuple(sorted(path for path in one.glob("*.jpg") if not path.is_symlink()))) for one in folders
+    ]
 
 
 def _active_model(folder: Path) -> str | None:
@@ -95,12 +107,13 @@ def validate(
     """
     from attendance.export.validation import validate as look
 
-    parts = application_of(settings, folder, progress)
     told = progress or nobody
-    try:
-        found = look(folder, _faces(parts), lambda done: told("Looking at the export", done, None))
-    finally:
-        parts.close()
+    with held(folder) as version:
+        parts = application_of(settings, version, progress)
+        try:
+            found = look(version, _faces(parts), lambda done: told("Looking at the export", done, None))
+        finally:
+            parts.close()
     if report is not None:
         try:
             report.parent.mkdir(parents=True, exist_ok=True)

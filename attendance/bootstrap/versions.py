@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from attendance import settings as settings_module
 from attendance.errors import AttendanceError, ExportError
+from attendance.export.place import Place
 from attendance.logs import masked
 from attendance.services.clock import now_utc
-from attendance.versions import journal, saving
+from attendance.versions import journal, layout, saving
 from attendance.versions.commands import Tools, environment_for
 from attendance.versions.commits import Author
 from attendance.versions.pushing import Remotes
@@ -59,7 +60,9 @@ def save(
     tools = tools or tools_of()
     with journal.alone(tools.root):
         try:
-            saved = saving.save(tools, wish_of(settings, push=push, allow_empty=allow_empty), now_utc(), step)
+            place = Place(tools.root / layout.EXPORT)
+            wish = wish_of(settings, push=push, allow_empty=allow_empty)
+            saved = saving.save(tools, wish, now_utc(), step, lambda: place.locked(lambda: None))
         except AttendanceError as error:
             journal.remember(tools.root, journal.Run(now_utc(), source, False, masked(str(error))))
             raise
@@ -86,12 +89,10 @@ def pull(settings: Settings, *, tools: Tools | None = None) -> None:
     Raises:
         ExportError: it failed.
     """
-    from attendance.versions.layout import POINTER
-
     tools = tools or tools_of()
     tools.ready()
-    if not (tools.root / POINTER).exists():
+    if not (tools.root / layout.POINTER).exists():
         raise ExportError("There is no version of the export here yet.")
     words = ["--remote", settings.versions_dvc_remote] if settings.versions_dvc_remote else []
     with journal.alone(tools.root):
-        tools.dvc("pull", *words, POINTER)
+        tools.dvc("pull", *words, layout.POINTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from attendance.cli.text import safe, utc_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+TOLD_EVERY_S = 3.0  # where stderr is no terminal
 _MARKS = {"ok": "green", "warning": "yellow", "fault": "red", "accepted": "green", "rejected": "red"}
 
 
@@ -81,7 +83,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 def progress(*, quiet: bool = False) -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar for each step on stderr, drawn on a terminal only; yields ``report(step, done, total)``.
 
-    Where stderr is no terminal, each step is announced by one line, so that a log says what took the time.
+    Where stderr is no terminal, each step is announced by one line, so that a log says what took the time, and one that
+    takes long says every few seconds how far it is.
     """
     console = _stderr()
     bars = Progress(
@@ -94,13 +97,18 @@ def progress(*, quiet: bool = False) -> Iterator[Callable[[str, int, int | None]
         disable=quiet or not console.is_terminal,
     )
     tasks: dict[str, Any] = {}
+    told_s = time.monotonic()
 
     def report(step: str, done: int, total: int | None) -> None:
+        nonlocal told_s
         if step not in tasks:
             bars.start()
             tasks[step] = bars.add_task(safe(step), total=total)
             if not quiet and not console.is_terminal:
                 note(f"{step} …")
+        elif total and time.monotonic() - told_s > TOLD_EVERY_S and not quiet and not console.is_terminal:
+            note(f"{step}: {done:,} of {total:,}")
+            told_s = time.monotonic()
         bars.update(tasks[step], completed=done, total=total)
 
     try:

@@ -1,7 +1,8 @@
 """The folder of an export and the workplace beside it, where the next one is built until it takes the folder's place.
 
 The workplace is called ``.NAME.work`` and holds the lock, the next export (``new``), where folders cannot be swapped in one
-step the one before for a moment (``old``), what is being deleted (``trash``), and what is known of the files (``index``).
+step the one before for a moment (``old``), what is being deleted (``trash``), what somebody still reads (``read``), and what
+is known of the files (``index``).
 Whatever a kill leaves there, ``recover`` puts in order: the folder itself is always a whole export.
 """
 
@@ -12,9 +13,11 @@ import fcntl
 import os
 import shutil
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 from attendance.errors import ExportError
+from attendance.export.hold import let_go
 from attendance.export.swap import exchange, flush
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600  # faces are biometric data: for the account that exports alone
 WAIT_S = 900.0  # for another export of the same folder
+_READ = "read-"
 _LOOK_S = 0.1  # how often the lock is tried
 
 
@@ -84,6 +88,8 @@ class Place:
         self._discard(self.new)
         if self._trash.exists():
             shutil.rmtree(self._trash)
+        for kept in self.work.glob(f"{_READ}*"):
+            self._discard(kept)
 
     def begin(self) -> Path:
         """An empty folder for the next export."""
@@ -105,8 +111,11 @@ class Place:
         self._discard(self.new)
 
     def _discard(self, folder: Path) -> None:
-        """Out of the way at once, then deleted."""
+        """Out of the way at once, then deleted; one that somebody still reads (``hold.held``) by a later run."""
         if not folder.exists():
+            return
+        if not let_go(folder):
+            folder.rename(self.work / f"{_READ}{uuid.uuid4().hex}")
             return
         if self._trash.exists():
             shutil.rmtree(self._trash)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +27,7 @@ class Job:
 
     Attributes:
         kind: what it does.
-        step: which of ``saving.STEPS`` it is at; empty where it has none.
+        step: which of ``saving.STEPS`` it is at, and how far in it; empty where it has none.
         sentence: what came of it, once it is not ``running``.
         failed: whether it could not be done.
     """
@@ -52,7 +53,10 @@ class Job:
     @property
     def share(self) -> float:
         """How far it is, 0 to 1, by its steps."""
-        return STEPS.index(self.step) / len(STEPS) if self.step in STEPS else 0.0
+        name, _, far = self.step.partition(": ")
+        within = [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", far)]
+        part = min(within[0] / within[1], 1.0) if len(within) == 2 and within[1] else 0.0
+        return (STEPS.index(name) + part) / len(STEPS) if name in STEPS else 0.0
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Until it has ended."""

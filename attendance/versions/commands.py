@@ -6,14 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from attendance.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LONGEST_S = (
@@ -65,13 +67,46 @@ class Tools:
             raise ExportError("DVC is not installed. `make setup` installs it.")
         return self._run("DVC", [sys.executable, "-m", "dvc", *words], {}, "", limit_s)
 
-    def python(self, *words: str, limit_s: float = LONGEST_S) -> subprocess.CompletedProcess[str]:
-        """A script of the project, however it ended.
+    def python(
+        self, *words: str, told: Callable[[str], None] = lambda _: None, limit_s: float = LONGEST_S
+    ) -> subprocess.CompletedProcess[str]:
+        """A script of the project, however it ended; ``told`` hears each line that it writes to stderr, as it does.
 
         Raises:
             ExportError: it could not be started, or did not end.
         """
-        return self._done(words[0], [sys.executable, *words], {}, "", limit_s)
+        command = [sys.executable, *words]
+        lines = []
+        try:
+            # stdout goes to a file: a pipe that nobody reads would fill up
+            with tempfile.TemporaryFile("w+", errors="replace") as out, self._started(command, out) as process:
+                ended = threading.Timer(limit_s, process.kill)
+                ended.start()
+                try:
+                    assert process.stderr is not None  # noqa: S101 - it was asked for
+                    for line in process.stderr:
+                        lines.append(line)
+                        told(line.strip())
+                    process.wait()
+                finally:
+                    ended.cancel()
+                    process.kill()
+                out.seek(0)
+                return subprocess.CompletedProcess(command, process.returncode, out.read(), "".join(lines))
+        except OSError as error:
+            raise ExportError(f"{words[0]} could not be started: {error.strerror}.") from error
+
+    def _started(self, command: list[str], out: IO[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - as below
+            command,
+            cwd=self.root,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
 
     def ready(self) -> None:
         """Whether versions can be made here.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,11 +18,13 @@ from attendance.versions.pushing import Remotes, push, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from attendance.versions.commands import Tools
 
 EXPORTED_WITH = (0, 1)  # the door's codes: all of it, or all but records that cannot be read
+FAR = re.compile(r"[A-Z][a-z ]+: [\d,]+ of [\d,]+")  # a line of the door that says how far it is
 STEPS = ("Exporting", "Handing it to DVC", "Measuring", "Committing", "Pushing")
 
 
@@ -67,8 +71,21 @@ class Saved:
         return " ".join(part for part in (self.words, sent, *self.notes) if part)
 
 
-def save(tools: Tools, wish: Wish, at_utc: datetime, step: Callable[[str], None] = lambda _: None) -> Saved:
+def save(
+    tools: Tools,
+    wish: Wish,
+    at_utc: datetime,
+    step: Callable[[str], None] = lambda _: None,
+    still: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Saved:
     """Make a version and push it, with those that could not be pushed before. The caller holds ``journal.alone``.
+
+    Args:
+        tools: the commands of the repository.
+        wish: how.
+        at_utc: when, for the commit's message.
+        step: told each of ``STEPS``; with ": " and how far it is, where that is known.
+        still: no export takes the folder's place within this context.
 
     Raises:
         ExportError: a step failed. What was done before stays and is used the next time; nothing is lost.
@@ -78,11 +95,13 @@ def save(tools: Tools, wish: Wish, at_utc: datetime, step: Callable[[str], None]
     branch = branch_of(tools, wish.branch)
     foreign = _changed_by_somebody(tools, branch)
     step("Exporting")
-    left_out = export(tools)
+    left_out = export(tools, lambda line: step(f"Exporting: {line}") if FAR.fullmatch(line) else None)
     if left_out:
         saved.notes.append(f"Records that cannot be read and were left out: {left_out:,}.")
     step("Handing it to DVC")
-    tools.dvc("add", layout.EXPORT)
+    with still():  # what DVC takes, and what the counts are of, is one export
+        _counts_for_git(tools)
+        tools.dvc("add", layout.EXPORT)
     before, now = _committed(tools, branch), _present(tools)
     if before and before.people and now and not now.people and not wish.allow_empty:
         raise ExportError(
@@ -104,26 +123,29 @@ def save(tools: Tools, wish: Wish, at_utc: datetime, step: Callable[[str], None]
     return saved
 
 
-def export(tools: Tools) -> int:
-    """Run the export's door, and put its counts where git can see them; how many records it had to leave out.
+def export(tools: Tools, told: Callable[[str], None] = lambda _: None) -> int:
+    """Run the export's door; how many records it had to leave out. ``told`` hears what it says meanwhile.
 
     Raises:
         ExportError: as the door says it.
     """
-    done = tools.python(layout.DOOR, "--export-all", "--output-dir", layout.EXPORT, "--json")
+    done = tools.python(layout.DOOR, "--export-all", "--output-dir", layout.EXPORT, "--json", told=told)
     try:
-        told = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
-        told = {}
-    if done.returncode not in EXPORTED_WITH or "counts" not in told:
-        raise ExportError(f"The export failed: {told.get('message') or reason(done.stderr or done.stdout)}")
+        answer = {}
+    if done.returncode not in EXPORTED_WITH or "counts" not in answer:
+        raise ExportError(f"The export failed: {answer.get('message') or reason(done.stderr or done.stdout)}")
+    return int(answer.get("left_out", {}).get("total", 0))
+
+
+def _counts_for_git(tools: Tools) -> None:
     target = tools.root / layout.EXPORTED
     try:
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(tools.root / layout.METADATA, target)
     except OSError as error:
         raise ExportError(f"{target} cannot be written: {error.strerror}.") from error
-    return int(told.get("left_out", {}).get("total", 0))
 
 
 def push_all(tools: Tools, wish: Wish) -> int:
