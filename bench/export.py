@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PICTURES = int(os.environ.get("ATTEND_BENCH_PICTURES", "50000"))
 EACH, SIZE = 50, 20_000  # pictures of a person, bytes of a picture
 _TOGETHER = 8  # people who are stored in one call
+_PATIENCE_S = 600.0  # with SecantusDB on a busy machine
 _FEW = (1_000, 10_000)  # pictures, beside PICTURES, for the memory that it takes
 
 
@@ -79,7 +80,7 @@ def fill_older(url: str, pictures: int) -> None:
         for start in range(0, pictures, EACH):
             name = f"Person {start // EACH:06d}"
             images.insert_many([old_picture(name, index, image_bytes=os.urandom(SIZE), size=SIZE) for index in range(EACH)])
-    connect(url, timeout_s=120).close()  # people for the names, once
+    connect(url, timeout_s=_PATIENCE_S).close()  # people for the names, once
 
 
 def fill(store: Store, pictures: int) -> None:
@@ -109,7 +110,7 @@ def _picture(person_id: str, index: int) -> StoredPicture:
 
 
 def _measured(url: str, folder: Path, engine: str, pictures: int) -> list[Row]:
-    store = connect(url, timeout_s=60)
+    store = connect(url, timeout_s=_PATIENCE_S)
     fill(store, pictures)
     found = _compared(url, folder, engine, pictures)
     first = found[0].ours_ms
@@ -156,7 +157,7 @@ def _once(url: str, folder: Path) -> Took:
 
 
 def _export(url: str, folder: Path) -> Took:
-    store = connect(url, timeout_s=60)
+    store = connect(url, timeout_s=_PATIENCE_S)
     try:
         before, own = _peak_mb(), time.process_time()
         wall = milliseconds(lambda: export(store, folder, Wish(), lambda _step, _done, _total: None))

@@ -3,21 +3,27 @@ same files give the same numbers on every machine."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attendance import faces
 from attendance.bootstrap import build, measuring
 from attendance.bootstrap.parts import nobody
-from attendance.errors import ExportError
+from attendance.errors import ExportError, ImageUnreadableError
 from attendance.export.hold import held
-from attendance.faces.files import write_whole
+from attendance.export.place import Place
+from attendance.faces.files import sha256_of, write_whole
 from attendance.services import dvc_report
+from attendance.services.answers import Answers
 from attendance.services.error_report import TooLittle
 from attendance.services.import_folder import PersonFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from attendance.bootstrap import Application
     from attendance.bootstrap.parts import Progress
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from attendance.services.error_report import ErrorReport
     from attendance.settings import Settings
 
+COMPUTE = ("facenet-pytorch", "numpy", "numba", "onnxruntime", "openvino", "opencv-python-headless", "pillow")
 NOBODY = (
     "The export has no pictures, so there is nothing to measure. Register people in the app or with "
     "`python -m attendance import FOLDER`, then run `dvc repro` again."
@@ -54,7 +61,7 @@ def evaluate(
         ModelError: a model cannot be used.
     """
     with held(folder) as version:
-        found = _measured(settings, version, target_fpir, progress)
+        found = _measured(settings, version, target_fpir, progress, Place(folder).work)
     try:
         for path, data in dvc_report.files(found).items():
             target = reports / path
@@ -65,7 +72,9 @@ def evaluate(
     return found
 
 
-def _measured(settings: Settings, folder: Path, target_fpir: float, progress: Progress | None) -> ErrorReport | TooLittle:
+def _measured(
+    settings: Settings, folder: Path, target_fpir: float, progress: Progress | None, workplace: Path
+) -> ErrorReport | TooLittle:
     images = folder / "images"
     if not (folder / "metadata.json").is_file():
         raise ExportError(f"{folder} is no export: it has no metadata.json.")
@@ -74,7 +83,10 @@ def _measured(settings: Settings, folder: Path, target_fpir: float, progress: Pr
         return TooLittle(NOBODY)
     parts = application_of(settings, folder, progress)
     try:
-        return measuring.evaluate(parts, people, [{}], target_fpir=target_fpir, progress=progress).reports[0]
+        model_id = parts.catalogue.info(parts.family, parts.options).model_id
+        with Answers(answers_file(parts, workplace, "templates", model_id)) as answers:
+            done = measuring.evaluate(parts, people, [{}], target_fpir=target_fpir, progress=progress, answers=answers)
+        return done.reports[0]
     finally:
         parts.close()
 
@@ -111,7 +123,8 @@ def validate(
     with held(folder) as version:
         parts = application_of(settings, version, progress)
         try:
-            found = look(version, _faces(parts), lambda done: told("Looking at the export", done, None))
+            with Answers(answers_file(parts, Place(folder).work, "faces")) as answers:
+                found = look(version, _faces(parts, answers), lambda done: told("Looking at the export", done, None))
         finally:
             parts.close()
     if report is not None:
@@ -123,7 +136,34 @@ def validate(
     return found
 
 
-def _faces(parts: Application) -> Callable[[bytes], int]:
+def answers_file(parts: Application, workplace: Path, kind: str, *more: object) -> Path:
+    """Where answers are kept about pictures; others of this kind, which depended on something else, are deleted.
+
+    They depend on the options, the limits, the weights, the code of ``faces``, which converts them too, and the libraries
+    that compute.
+    """
+    code = sorted(Path(faces.__file__).parent.glob("*.py"))
+    weights = [(entry.name, entry.sha256) for entry in parts.catalogue.entries(parts.options)]
+    versions = [_version(name) for name in COMPUTE]
+    limits = [parts.settings.max_image_bytes, parts.settings.max_image_pixels, parts.settings.runtime]
+    known = [more, parts.options.as_dict(), limits, versions, weights, [sha256_of(path) for path in code]]
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+    path = workplace / f"{kind}-{digest}.jsonl"
+    for other in workplace.glob(f"{kind}-*.jsonl*"):
+        if other != path:
+            with contextlib.suppress(OSError):
+                other.unlink()
+    return path
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _faces(parts: Application, answers: Answers) -> Callable[[bytes], int]:
     """Counts the faces of a picture as the engine finds them, without embedding any."""
     from attendance.faces.engine import DETECT_AT_PX
     from attendance.faces.images import MIN_SIDE_PX, decode
@@ -141,4 +181,17 @@ def _faces(parts: Application) -> Callable[[bytes], int]:
                 return faces
         return 0
 
-    return count
+    def answer(picture: bytes) -> int:
+        found = answers.of(picture, lambda: _or_unreadable(count, picture))
+        if isinstance(found, str):
+            raise ImageUnreadableError("This picture cannot be read.", reason=found)
+        return int(found)
+
+    return answer
+
+
+def _or_unreadable(count: Callable[[bytes], int], picture: bytes) -> int | str:
+    try:
+        return count(picture)
+    except ImageUnreadableError as error:
+        return error.reason

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from attendance.bootstrap.application import Application
     from attendance.bootstrap.parts import Progress
+    from attendance.services.answers import Answers
     from attendance.services.calibrate import Calibration
     from attendance.services.error_report import ErrorReport
     from attendance.services.evaluate import Combination, Evaluation
@@ -62,8 +63,10 @@ def evaluate(
     pairs: Sequence[Pair] | None = None,
     target_fpir: float = 0.001,
     progress: Progress | None = None,
+    answers: Answers | None = None,
 ) -> Evaluation:
-    """Measure pictures with each combination of values (``services.sweep``) over those that decide now.
+    """Measure pictures with each combination of values (``services.sweep``) over those that decide now; ``answers``: of
+    earlier runs, where the options are the same for all combinations.
 
     Raises:
         SettingsError: a value is out of its range, or the pairs name a picture that is not there.
@@ -72,7 +75,7 @@ def evaluate(
     from attendance.faces.gallery import MatrixGallery
     from attendance.services.evaluate import evaluate as measure
 
-    made = combinations(application, tried)
+    made = [replace(one, answers=answers) for one in combinations(application, tried)]
     return measure(people, made, MatrixGallery, pairs=pairs, target_fpir=target_fpir, steps=steps_of(progress))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from attendance.domain.reasons import reason_for
 from attendance.errors import ImageUnreadableError, SettingsError
+from attendance.services.answers import packed, unpacked
 from attendance.services.clock import now_utc
 from attendance.services.comparisons import (
     Collector,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from attendance.domain.model import RecognitionOptions
     from attendance.faces.base import FaceEngine, Gallery
+    from attendance.services.answers import Answers
     from attendance.services.clock import Clock
     from attendance.services.comparisons import F32
     from attendance.services.import_folder import PersonFolder
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """What is to be measured: options and a threshold (in ``setting``), and the engine of these options."""
+    """What is to be measured: options and a threshold (in ``setting``), the engine of these options, and, where there are
+    any, its answers of earlier runs."""
 
     options: RecognitionOptions
     setting: Setting
     engine: FaceEngine
+    answers: Answers | None = None
 
 
 @dataclass(slots=True)
@@ -106,7 +110,7 @@ def evaluate(
         raise SettingsError(f"The pairs name {'/'.join(absent[0])}, and there is no such picture.", name="pairs")
     if named is None:
         files = {(p.name, file.name): file for p in people for file in p.files}
-    engines = {one.options: one.engine for one in combinations}
+    engines = {one.options: one for one in combinations}
     acquired, digests = _acquire(files, engines, None if steps is None else steps("Looking at the pictures"))
     digest = digest_of([f"{person} {digests[person, name]}" for person, name in digests])
     shared: dict[RecognitionOptions, tuple[Measured, Templates, tuple[str, ...]] | TooLittle] = {}
@@ -144,7 +148,7 @@ def evaluate(
 
 def _acquire(
     files: Mapping[Picture, Path],
-    engines: Mapping[RecognitionOptions, FaceEngine],
+    engines: Mapping[RecognitionOptions, Combination],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[RecognitionOptions, Acquired], dict[Picture, str]]:
     """Every picture through every engine, a picture at a time; and the digests of those that can be read."""
@@ -156,20 +160,31 @@ def _acquire(
         except (OSError, ImageUnreadableError):
             data = b""  # the engines refuse it as a picture that cannot be read
         digests[person, name] = hashlib.sha256(data).hexdigest()
-        for options, engine in engines.items():
-            try:
-                capture = engine.capture(data)
-            except ImageUnreadableError as error:
-                acquired[options].failed.append((person, path.name, str(reason_for(error))))
-                continue
-            if capture.refusal is not None or capture.embedding is None:
-                reason = str(reason_for(capture.refusal)) if capture.refusal is not None else "no_face"
-                acquired[options].failed.append((person, path.name, reason))
+        for options, one in engines.items():
+            found = _answer(one, data)
+            if isinstance(found, str):
+                acquired[options].failed.append((person, path.name, found))
             else:
-                acquired[options].pictures.append((person, digests[person, name], capture.embedding))
+                acquired[options].pictures.append((person, digests[person, name], unpacked(found)))
         if progress is not None:
             progress(number, len(files))
     return acquired, digests
+
+
+def _answer(one: Combination, picture: bytes) -> str | dict[str, str]:
+    """The reason why there is no template, or the template."""
+
+    def ask() -> str | dict[str, str]:
+        try:
+            capture = one.engine.capture(picture)
+        except ImageUnreadableError as error:
+            return str(reason_for(error))
+        if capture.refusal is not None:
+            return str(reason_for(capture.refusal))
+        return "no_face" if capture.embedding is None else packed(capture.embedding)
+
+    found: str | dict[str, str] = ask() if one.answers is None else one.answers.of(picture, ask)
+    return found
 
 
 def _measured(

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from attendance.bootstrap import build
 from attendance.errors import ExportError, ImageUnreadableError
 from attendance.export.validation import BROKEN, validate
+from attendance.faces.mtcnn import MtcnnDetector
 from attendance.settings import load
 from tests.cli_shell import Shell
 from tests.demo_office import fill
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[2]
 MODEL = "dlib-resnet-v1/align-m20-flip"
 
 
@@ -113,6 +114,29 @@ def test_the_command_writes_numbers_without_names_and_fails_only_for_what_is_bro
     broken = shell("validate", "export")
     assert broken.code == 1
     assert "Not as it was exported: attempts.jsonl" in broken.err
+
+
+def test_what_was_found_out_about_a_picture_is_not_found_out_again(
+    folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def numbers() -> list[Any]:
+        report = json.loads((folder.parent / "reports/evaluation.json").read_text())
+        return [shell("validate", "export", "--json").document, {**report, "threshold": None}]
+
+    assert shell("evaluate", "export", "--dvc", "reports").code == 0
+    first = numbers()
+    work = folder.with_name(".export.work")
+    assert {path.name.partition("-")[0] for path in work.glob("*.jsonl")} == {"templates", "faces"}
+    with monkeypatch.context() as patched:
+        patched.setattr(MtcnnDetector, "detect", lambda *_: pytest.fail("this picture is known"))
+        assert shell("evaluate", "export", "--dvc", "reports").code == 0
+        assert numbers() == first
+    known = {path.name for path in work.glob("*.jsonl")}
+    other = yaml.safe_load((ROOT / "params.yaml").read_text())
+    other["recognition"]["min_confidence"] = 0.95
+    (folder.parent / "params.yaml").write_text(yaml.safe_dump(other))
+    assert shell("evaluate", "export", "--dvc", "reports").code == 0
+    assert len({path.name for path in work.glob("*.jsonl")} - known) == 1
 
 
 def test_a_folder_that_is_no_export_is_refused(tmp_path: Path, shell: Shell) -> None:
