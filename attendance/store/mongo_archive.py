@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _IDS = 200  # people or pictures that are looked up in one query
+_INDEXES = 2**30  # of pictures; an older app's beyond it is no index, and others still fit behind the last
 _BYTES = 8_000_000  # of pictures held at a time
 REMOVED = {"state": "removed"}
 _STATE = {"token": 1, "legacy_names": 1, "open": 1}
@@ -250,7 +251,7 @@ def _stored(document: Document, owner: str, picture: bytes | None) -> StoredPict
     return StoredPicture(
         reference_id=known.reference_id,
         person_id=owner,
-        image_index=None if known.image_index < 0 else known.image_index,
+        image_index=known.image_index if 0 <= known.image_index < _INDEXES else None,
         size=known.size,
         sha256=str(known.sha256),
         created_at=known.created_at,
