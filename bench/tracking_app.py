@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attendance.bootstrap.sender import NICENESS
-from attendance.services.outbox import Outbox, Pace
+from attendance.services.outbox import Outbox
+from attendance.services.pace import Pace
 from attendance.services.sessions import Sessions
 from attendance.services.tracking_notes import Notes
 from attendance.store.connect import connect

@@ -15,9 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attendance.errors import TrackingError
-from attendance.services.outbox import Outbox, Pace
+from attendance.services.outbox import Outbox
+from attendance.services.pace import Pace
 from attendance.services.sessions import Sessions
 from attendance.store.connect import connect
+from attendance.tracking.base import AttemptsRefusedError
 from tests.store_makers import after, attempt
 
 if TYPE_CHECKING:
@@ -46,16 +48,23 @@ class FolderSink:
 
     Attributes:
         down: every call is refused while this is true.
+        never: the numbers of attempts that it will not take.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.down = False
+        never = folder / "never"  # for processes that are started on this folder
+        self.never: set[int] = set(json.loads(never.read_text())) if never.exists() else set()
         self.between: Callable[[], None] = lambda: None  # called when half of a batch is there
 
     def send(self, session: Session, batch: Sequence[Numbered], dataset: Dataset) -> None:
         self._say("send", session, [one.number for one in batch])
+        if self.never.intersection(one.number for one in batch):
+            raise AttemptsRefusedError(
+                "not like this, says http://joe:secret@x", numbers=frozenset(one.number for one in batch)
+            )
         with (self.folder / "sending").open("x"):
             pass
         try:
@@ -70,6 +79,9 @@ class FolderSink:
                     self.between()
         finally:
             (self.folder / "sending").unlink()
+
+    def set_aside(self, session: Session, count: int) -> None:
+        self._say("set_aside", session, count)
 
     def summarise(self, session: Session, parameter_set: str | None, summary: Summary) -> None:
         self._say("summarise", session, parameter_set)

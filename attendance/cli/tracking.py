@@ -12,7 +12,7 @@ from attendance.cli.failures import Exit
 from attendance.cli.output import emit, note, say
 from attendance.cli.session import AsJson, opened
 from attendance.errors import SettingsError
-from attendance.services.tracking_status import NOT_INSTALLED, counts, trouble
+from attendance.services.tracking_status import NOT_INSTALLED, TRY_AGAIN, counts, refusals, trouble
 
 if TYPE_CHECKING:
     from attendance.bootstrap import Application
@@ -48,7 +48,7 @@ def tracking(
             emit(_document(application, state))
         else:
             _say(application, state)
-        return Exit.REJECTED if action == "flush" and state.waiting else Exit.DONE
+        return Exit.REJECTED if action == "flush" and (state.waiting or state.refused.count) else Exit.DONE
 
 
 def _document(application: Application, state: State) -> dict[str, Any]:
@@ -63,6 +63,9 @@ def _document(application: Application, state: State) -> dict[str, Any]:
         "last_error": state.last_error,
         "last_error_at_utc": state.last_error_at_utc,
         "failing": state.failing,
+        "refused": state.refused.count,
+        "refused_reason": state.refused.reason,
+        "refused_at_utc": state.refused.at_utc,
         "destination": state.destination,
         "installed": is_installed(),
     }
@@ -79,3 +82,5 @@ def _say(application: Application, state: State) -> None:
         note(NOT_INSTALLED)
     elif error := trouble(state, application.zone):
         note(error)
+    if refused := refusals(state, application.zone):
+        note(f"{refused} {TRY_AGAIN}")

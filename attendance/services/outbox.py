@@ -11,7 +11,6 @@ import math
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -20,46 +19,22 @@ import structlog
 from attendance.errors import AttendanceError, CorruptRecordError, StoreError, TrackingError
 from attendance.services.clock import now_utc
 from attendance.services.outbox_state import Report, State
+from attendance.services.pace import Pace
+from attendance.services.refusals import Refusals, deliver
 from attendance.services.tally import Summaries
-from attendance.services.turn import LASTS_S, Turn, TurnLostError
+from attendance.services.turn import Turn, TurnLostError
 from attendance.tracking.base import Dataset, Numbered, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attendance.domain.model import Attempt
     from attendance.services.clock import Clock
     from attendance.services.sessions import Sessions
     from attendance.store.base import Store
     from attendance.tracking.base import AttemptSink
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often and how much; seconds.
-
-    Attributes:
-        batch: attempts that are sent at a time.
-        batches: of them in one round, after which others get their turn.
-        look_s: how often the store is asked for new attempts, which nobody who checks in has to tell of.
-        first_s, longest_s: the pause after a first failure, which doubles with each further one, and where that ends.
-        dataset_s: for so long the enrolled pictures and people are not counted again.
-        summarise_s: the least time between two summaries of a session; it grows with what the last one took.
-        finish_s: how often sessions that ended are looked for.
-        stop_s: how long the end of the server may wait.
-    """
-
-    batch: int = 100
-    batches: int = 20
-    look_s: float = 1.0
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    dataset_s: float = 10.0
-    summarise_s: float = 10.0
-    finish_s: float = 10.0
-    stop_s: float = 5.0
-    turn_s: float = LASTS_S
 
 
 class Round(Enum):
@@ -98,6 +73,8 @@ class Outbox:
         self._clock = clock
         self._sessions = sessions
         self._pace = pace or Pace()
+        self._refusals = Refusals(store, clock)
+        self._refused_again = False  # whether those that were refused are tried once more
         self._report = Report(store, clock, destination)
         self._turn = Turn(store, lasts_s=self._pace.turn_s)
         self._sink: AttemptSink | None = None
@@ -166,8 +143,10 @@ class Outbox:
             return done
 
     def flush(self, timeout_s: float) -> State:
-        """Send what waits, now; how far it came, at the latest after this time and one batch."""
+        """Send what waits, and once more what was refused, now; how far it came, at the latest after this time and one
+        batch."""
         ends = self._until = time.monotonic() + timeout_s
+        self._refused_again = True
         pause = self._pace.first_s / 2
         while True:
             self._next_finish = 0.0
@@ -177,7 +156,7 @@ class Outbox:
             if done is not Round.MORE:
                 self._stopping.wait(min(pause, max(0.0, ends - time.monotonic())))
                 pause = min(2 * pause, 5.0)
-        self._until = math.inf
+        self._until, self._refused_again = math.inf, False
         return self.state()
 
     def waits(self) -> bool:
@@ -203,6 +182,7 @@ class Outbox:
             bool(self._store.unsent(1))
             or self._store.number_attempts(self._pace.batch) > 0
             or self._summaries.due()
+            or (self._refused_again and self._refusals.refused().count > 0)
             or (now >= self._next_finish and self._ended_now())
         )
 
@@ -214,6 +194,8 @@ class Outbox:
         return False
 
     def _send(self) -> Round:
+        if self._refused_again:
+            self._send_refused()
         for batches in range(self._pace.batches):
             if batches and time.monotonic() >= self._until:
                 return Round.MORE
@@ -222,12 +204,19 @@ class Outbox:
             if not waiting:
                 return Round.IDLE
             session, batch, dataset = self._batch(waiting)
-            self._sink_now().send(session, batch, dataset)
+            deliver(self._sink_now(), session, batch, dataset, self._refusals, self._turn.check)
             self._turn.check()
             self._store.mark_sent([one.number for one in batch])
             self._summaries.sent(session.session_id, batch)
             self._report.succeeded()
         return Round.MORE
+
+    def _send_refused(self) -> None:
+        """Once more, for somebody may have mended what stood in the way."""
+        for session_id, batch in self._refusals.batches(self._pace.batch):
+            session = self._session_of(session_id, batch[0].attempt)
+            deliver(self._sink_now(), session, batch, self._counted(), self._refusals, self._turn.check)
+        self._refused_again = False
 
     def _batch(self, waiting: list[Numbered]) -> tuple[Session, list[Numbered], Dataset]:
         """What is sent next: the batch that was on its way when its sender ended, or else the next attempts of a session."""
@@ -250,13 +239,12 @@ class Outbox:
                     "identities": dataset.identities,
                 }
             )
-        return self._session_of(batch[0]), batch, dataset
+        return self._session_of(batch[0].attempt.session or "", batch[0].attempt), batch, dataset
 
-    def _session_of(self, one: Numbered) -> Session:
-        session_id = one.attempt.session or ""
+    def _session_of(self, session_id: str, first: Attempt) -> Session:
         known = self._sessions.find(session_id)
         # Of one that was forgotten long ago the attempts still say something.
-        session = Session(session_id, session_id, one.attempt.at_utc, one.attempt.site) if known is None else known.session
+        session = Session(session_id, session_id, first.at_utc, first.site) if known is None else known.session
         self._sessions.reopen(session)
         return session
 

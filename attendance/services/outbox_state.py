@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import structlog
 
 from attendance.errors import StoreError
 from attendance.logs import masked
+from attendance.services.refusals import Refusals, Refused
 from attendance.services.tracking_notes import TRACKING
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ class State:
     """What is shown.
 
     Attributes:
-        sent, waiting, oldest_waiting_at_utc: as in ``store.outgoing.OutboxState``.
+        sent: attempts that have arrived.
+        waiting, oldest_waiting_at_utc: as in ``store.outgoing.OutboxState``.
         last_error: one sentence without secrets; None where nothing ever failed.
         last_success_at_utc: to a few seconds.
         destination: where it is sent, masked.
+        refused: what the destination will never take as it is; it waits no longer.
     """
 
     sent: int
@@ -42,6 +45,7 @@ class State:
     last_error_at_utc: datetime | None
     last_success_at_utc: datetime | None
     destination: str
+    refused: Refused = field(default_factory=Refused)
 
     @property
     def failing(self) -> bool:
@@ -64,6 +68,7 @@ class Report:
         self._store = store
         self._clock = clock
         self._destination = destination
+        self._refusals = Refusals(store, clock)
         self._say_again = 0.0
         self._said = ""
 
@@ -88,15 +93,16 @@ class Report:
     def state(self) -> State:
         """Everything, from the store. Raises StoreError."""
         box = self._store.outbox()
-        last = self._last()
+        last, refused = self._last(), self._refusals.refused()
         return State(
-            sent=box.sent,
+            sent=max(0, box.sent - refused.count),
             waiting=box.waiting,
             oldest_waiting_at_utc=box.oldest_waiting_at_utc,
             last_error=last.get("error"),
             last_error_at_utc=_moment(last.get("error_at")),
             last_success_at_utc=_moment(last.get("success_at")),
             destination=self._destination,
+            refused=refused,
         )
 
     def _keep(self, **changes: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CHECK = "tracking"
 WHAT_IT_DOES = "Sends each attempt's numbers and who was recognised to MLflow, to compare thresholds; no pictures."
+TRY_AGAIN = "`python -m attendance tracking flush` tries them again."
 NOT_INSTALLED = "MLflow is not installed: attempts wait until it is."
 
 
@@ -35,6 +36,19 @@ def trouble(state: State, zone: tzinfo | None) -> str:
     )
 
 
+def refusals(state: State, zone: tzinfo | None) -> str:
+    """What MLflow will never take as it is, with the last reason; empty where there is nothing of the kind."""
+    refused = state.refused
+    if not refused.count or refused.at_utc is None:
+        return ""
+    was = "attempt was" if refused.count == 1 else "attempts were"
+    return (
+        f"{refused.count:,} {was} refused by MLflow and set aside, the last at"
+        f" {moment_text(refused.at_utc, zone, seconds=True)}: {refused.reason or ''}".rstrip(".")
+        + "."
+    )
+
+
 def tracking_findings(
     *, on: bool, state: State, installed: bool, experiment: str | None, zone: tzinfo | None
 ) -> Iterator[Finding]:
@@ -47,6 +61,8 @@ def tracking_findings(
         experiment: the name of the operator's experiment that is under way.
         zone: of the site.
     """
+    if refused := refusals(state, zone):
+        yield Finding(CHECK, Status.WARNING, refused, TRY_AGAIN)
     if not on and not state.waiting:
         yield Finding(CHECK, Status.OK, "Off: attempts are not tracked.")
         return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from attendance.domain.model import Numbered
+from attendance.errors import TrackingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from attendance.domain.model import Attempt
 
-__all__ = ["AttemptSink", "Dataset", "Numbered", "Remembered", "Session", "Summary", "parameter_set"]
+__all__ = ["AttemptSink", "AttemptsRefusedError", "Dataset", "Numbered", "Remembered", "Session", "Summary", "parameter_set"]
 
 _DIGITS = 10  # hexadecimal, of SHA-256: 40 bits, plenty for the few parameter sets that a session has
 
@@ -74,6 +75,18 @@ class Remembered(Protocol):
         """Keep a text, unless there is one already: the first write wins, and what is kept is returned. Durable."""
 
 
+class AttemptsRefusedError(TrackingError):
+    """The destination answered, and says that what it was sent is wrong: the same again would be refused again.
+
+    Attributes:
+        numbers: of the attempts that were in what was refused; one of them, or what they share, is at fault.
+    """
+
+    def __init__(self, message: str, *, numbers: frozenset[int]) -> None:
+        super().__init__(message)
+        self.numbers = numbers
+
+
 class AttemptSink(Protocol):
     """Where attempts are sent to. One thread uses it at a time.
 
@@ -81,7 +94,15 @@ class AttemptSink(Protocol):
     """
 
     def send(self, session: Session, batch: Sequence[Numbered], dataset: Dataset) -> None:
-        """Send attempts of one session, in the order of their numbers. The same batch again must not show."""
+        """Send attempts of one session, in the order of their numbers. The same batch again must not show.
+
+        Raises:
+            AttemptsRefusedError: some of them will never be taken as they are; the others may have arrived.
+        """
+
+    def set_aside(self, session: Session, count: int) -> None:
+        """Say on the session's run how many of its attempts were refused. Where the destination does not take that either,
+        it is not the attempts that are at fault."""
 
     def summarise(self, session: Session, parameter_set: str | None, summary: Summary) -> None:
         """Put a summary on the run of a parameter set, or (None) on the session's own."""

@@ -16,7 +16,7 @@ from attendance.tracking.attempt_note import SET_DIGITS, note_on
 from attendance.tracking.attempt_runs import RunKeeper, key_of
 from attendance.tracking.attempt_tables import AttemptTables
 from attendance.tracking.attempt_values import at_ms, identity, means, metrics, parameters, row, summary_metrics
-from attendance.tracking.base import parameter_set
+from attendance.tracking.base import AttemptsRefusedError, parameter_set
 from attendance.tracking.batches import gather
 from attendance.tracking.client import bounded, installed
 from attendance.tracking.entries import Metric, Param, Run, Tag, now_ms
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 250  # of a run's name in MLflow's databases (mlflow/store/tracking/dbmodels/models.py of 3.17)
 _TABLES_TAG = "mlflow.loggedArtifacts"  # makes MLflow's pages show a file as a table
+# What MLflow says of a request that it will never take (mlflow/exceptions.py of 3.17); a run or experiment that was deleted
+# meanwhile is refused with the same word, so whoever sends tries once more before believing it.
+_REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 _TABLES_SHOWN = 20  # the newest; every list of runs carries this tag
 
 
@@ -72,6 +75,7 @@ class MlflowSink:
         """Send attempts of one session, in the order of their numbers. The same batch again does not show.
 
         Raises:
+            AttemptsRefusedError: MLflow says that a value of some of them, or of their parameter set, cannot be.
             TrackingError: they have not all arrived.
         """
         if not batch:
@@ -84,10 +88,21 @@ class MlflowSink:
             for one in batch:
                 parts.setdefault(parameter_set(one.attempt), []).append(one)
             for digest, part in parts.items():
-                child = self._ensured(keeper, self._set_run(session, digest, parent, part[0].attempt))
-                self._send_part(keeper, child, part, dataset)
+                with _refusable(part):
+                    child = self._ensured(keeper, self._set_run(session, digest, parent, part[0].attempt))
+                    self._send_part(keeper, child, part, dataset)
             self._put(keeper, parent, list(self._latest(parent, batch)))
             self._last = batch[-1].number
+
+    def set_aside(self, session: Session, count: int) -> None:
+        """Say on the session's run how many of its attempts were refused.
+
+        Raises:
+            TrackingError: MLflow does not take that either, so it is not the attempts that are at fault.
+        """
+        with self._working() as keeper:
+            run = self._ensured(keeper, self._session_run(session))
+            self._put(keeper, run, [Tag(run, "attempts_refused", str(count))])
 
     def summarise(self, session: Session, parameter_set: str | None, summary: Summary) -> None:
         """Put a summary on the run of a parameter set, or (None) on the session's own, with a table of all its sets.
@@ -205,6 +220,17 @@ class MlflowSink:
         for request in gather(entries):
             keeper.send(request, again=True)
         run.tags |= {entry.key: entry.value for entry in entries if isinstance(entry, Tag)}
+
+
+@contextmanager
+def _refusable(part: Sequence[Numbered]) -> Iterator[None]:
+    """Within, only these attempts are sent: what MLflow refuses for ever is theirs."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "error_code", None) in _REFUSED:
+            raise AttemptsRefusedError(say(error), numbers=frozenset(one.number for one in part)) from error
+        raise
 
 
 def _dataset(run: Run, last: Numbered, dataset: Dataset) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from attendance.api.running import running
 from attendance.bootstrap.tracking import is_installed
 from attendance.errors import AttendanceError
 from attendance.services.sessions import MAX_NAME
-from attendance.services.tracking_status import NOT_INSTALLED, WHAT_IT_DOES, counts, trouble
+from attendance.services.tracking_status import NOT_INSTALLED, WHAT_IT_DOES, counts, refusals, trouble
 from attendance.ui.messages import sentence_for
 from attendance.ui.text import plain
 
@@ -42,6 +42,8 @@ def tracking(who: str) -> None:
 
 def _state(parts: Tracking, *, on: bool) -> None:
     state, zone = parts.outbox.state(), running().zone
+    if refused := refusals(state, zone):
+        st.warning(plain(refused))
     if not on and not state.waiting:
         return
     st.caption(plain(counts(state, zone)))

@@ -11,7 +11,7 @@ import pytest
 from attendance.services.sessions import Sessions
 from attendance.store.connect import connect
 from tests.mongo_server import mongo_server
-from tests.outbox_place import FolderSink, make, send_and_die, send_until_quiet
+from tests.outbox_place import FolderSink, make, outbox_of, send_and_die, send_until_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,26 @@ def test_killed_at_every_step(store: Store, store_url: str, tmp_path: Path) -> N
         assert sink.summary(session)["attempts"] == 3
     again = sum(len(numbers) for _, numbers in sink.journal("send")) - total
     assert 0 < again <= 3 * kills  # some batches were sent again, which FolderSink found to be just the same
+
+
+def test_killed_at_every_step_of_setting_one_aside(store: Store, store_url: str, tmp_path: Path) -> None:
+    sink = FolderSink(tmp_path / "sink")
+    (sink.folder / "never").write_text("[2, 5]")
+    ended_session(store, 6)
+    step = kills = 0
+    while True:
+        step += 3
+        child = CONTEXT.Process(target=send_and_die, args=(store_url, sink.folder, step))
+        child.start()
+        child.join(120)
+        if child.exitcode == 0:
+            break
+        assert child.exitcode == -signal.SIGKILL
+        kills += 1
+    assert kills >= 2
+    state = outbox_of(store, sink).state()
+    assert (state.sent, state.waiting, state.refused.count) == (4, 0, 2)
+    assert sink.numbers() == [1, 3, 4, 6]
 
 
 def test_three_at_once(store: Store, store_url: str, tmp_path: Path) -> None:

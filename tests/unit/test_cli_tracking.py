@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,9 @@ def test_off_with_nothing_to_say(shell: Shell) -> None:
         "last_error": None,
         "last_error_at_utc": None,
         "failing": False,
+        "refused": 0,
+        "refused_reason": None,
+        "refused_at_utc": None,
         "destination": "http://***@127.0.0.1:9/",
         "installed": True,
     }
@@ -79,6 +83,22 @@ def test_what_cannot_be_sent_is_said_and_waits(shell: Shell, store: Store) -> No
     found = shell("tracking", "--json").document
     assert (found["waiting"], found["failing"]) == (1, True)
     assert "warning tracking: Not reached" in shell("doctor").out
+
+
+def test_what_is_refused_for_ever_is_said(
+    shell: Shell, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    store.settle(attempt(None, datetime(1969, 7, 20, tzinfo=UTC), session="s1"), 60.0)
+    store.settle(attempt(None, session="s1"), 60.0)
+    answer = shell("tracking", "flush", "--timeout", "120")
+    assert answer.code == 1
+    assert "1 sent, 0 waiting." in answer.out
+    assert "1 attempt was refused by MLflow and set aside, the last at" in answer.err
+    found = shell("tracking", "--json").document
+    assert (found["sent"], found["waiting"], found["refused"]) == (1, 0, 1)
+    assert "nonnegative" in found["refused_reason"]
+    assert "warning tracking: 1 attempt was refused" in shell("doctor").out
 
 
 def test_all_of_it_arrives(shell: Shell, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

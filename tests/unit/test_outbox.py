@@ -10,7 +10,8 @@ import pytest
 
 from attendance.domain.model import Decision, Numbered
 from attendance.errors import StoreUnavailableError, TrackingError
-from attendance.services.outbox import Pace, Round
+from attendance.services.outbox import Round
+from attendance.services.pace import Pace
 from attendance.services.sessions import OPEN, Sessions
 from attendance.services.turn import Turn, TurnLostError
 from attendance.store.connect import connect
