@@ -26,7 +26,7 @@ from attendance.export.exporter import Wish, export
 from attendance.export.swap import flush
 from attendance.store.archive import RestoredPerson, StoredPicture, StoredTemplate
 from attendance.store.connect import connect
-from bench.measure import Row, milliseconds
+from bench.measure import Row, milliseconds, sized
 from tests.mongo_server import mongo_server
 from tests.older_app import old_picture
 from tests.store_makers import MODEL, NOON, QUALITY, embedding, references
@@ -34,7 +34,7 @@ from tests.store_makers import MODEL, NOON, QUALITY, embedding, references
 if TYPE_CHECKING:
     from attendance.store.base import Store
 
-PICTURES = int(os.environ.get("ATTEND_BENCH_PICTURES", "50000"))
+PICTURES = int(os.environ.get("ATTEND_BENCH_PICTURES", sized(50_000)))
 EACH, SIZE = 50, 20_000  # pictures of a person, bytes of a picture
 _TOGETHER = 8  # people who are stored in one call
 _PATIENCE_S = 600.0  # with SecantusDB on a busy machine

@@ -6,6 +6,7 @@ The machine's speed drifts, so a ratio of two medians measured side by side says
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import time
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 ROUNDS = 15
 CALLS = 3  # that count, in each round
 WARM_UP = 5
+SHARE = float(os.environ.get("ATTEND_BENCH_SHARE", "1"))  # of the full size, to see that a long one runs at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         """The row as it stands in results.json."""
         return asdict(self)
+
+
+def sized(full: int) -> int:
+    """So many of something, or ``ATTEND_BENCH_SHARE`` of it; a multiple of 100 where there are so many."""
+    few = max(1, round(full * SHARE))
+    return few // 100 * 100 if few >= 100 else few
 
 
 def milliseconds(work: Callable[[], object]) -> float:

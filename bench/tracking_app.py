@@ -2,21 +2,18 @@
 
     python -m bench.tracking_app FOLDER TRACKING_URI ATTEMPTS
 
-It goes on where a killed one ended, and says at its end, as JSON, how long the sending took and its memory. With 0 attempts
-it makes none, and sends what others make until its input ends, as the server's own sender does.
+It goes on where a killed one ended, and says at its end, as JSON, how long the sending took and its memory.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attendance.bootstrap.sender import NICENESS
 from attendance.services.outbox import Outbox
 from attendance.services.pace import Pace
 from attendance.services.sessions import Sessions
@@ -67,11 +64,6 @@ def main() -> None:
     before_mb = memory_mb()
     outbox = outbox_of(store, uri, sessions)
     outbox.start()
-    if not wanted:
-        os.nice(NICENESS)
-        sys.stdin.read()
-        outbox.stop()
-        return
     state = store.outbox()
     make(store, sessions, state.sent + state.waiting + 1, wanted)
     started, at_first = time.monotonic(), store.outbox().sent

@@ -10,13 +10,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.measure import Row
+from bench.measure import Row, sized
 from bench.tracking_app import EXPERIMENT, store_of
 from tests.mlflow_server import MlflowServer
 from tests.tracked_attempts import Seen
 
 ROOT = Path(__file__).resolve().parent.parent
-ATTEMPTS, KILLS, GOAL_S = 10_000, 5, 180.0
+ATTEMPTS, KILLS, GOAL_S = sized(10_000), 5, 180.0
 
 
 def run(attempts: int = ATTEMPTS, kills: int = KILLS) -> float:

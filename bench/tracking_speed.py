@@ -12,12 +12,12 @@ from pathlib import Path
 
 from attendance.tracking.attempt_values import at_ms, metrics
 from attendance.tracking.client import open_client
-from bench.measure import Row
+from bench.measure import Row, sized
 from tests.mlflow_server import MlflowServer
 from tests.tracked_attempts import attempt
 
 ROOT = Path(__file__).resolve().parent.parent
-ATTEMPTS, DIRECT = 3_000, 60
+ATTEMPTS, DIRECT = sized(3_000), 60
 
 
 def rows() -> list[Row]:

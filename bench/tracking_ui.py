@@ -21,7 +21,7 @@ from attendance.tracking.attempt_tables import name_of
 from attendance.tracking.attempt_values import at_ms, means, metrics, row
 from attendance.tracking.base import Session, parameter_set
 from attendance.tracking.sink import MlflowSink
-from bench.measure import Row, milliseconds
+from bench.measure import Row, milliseconds, sized
 from tests.mlflow_server import MlflowServer
 from tests.tracked_attempts import DATASET, START, Notebook, attempt, numbered, summary_of
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from attendance.tracking.base import Numbered
 
-ATTEMPTS = 100_000
+ATTEMPTS = max(4_000, sized(100_000))
 FIRST = 200  # of each parameter set, through the sink
 THRESHOLDS = (0.45, 0.50, 0.55, 0.60)
 GOAL_MS = 500.0  # for what a page waits for; a person feels more than that
