@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
+from attendance.services.measured_note import note
 from attendance.tracking.tracker import MLflowTracker
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def track(
     at = first.made_at_utc.strftime("%Y-%m-%d %H:%M")
     kind = "sweep" if len(reports) > 1 else first.kind
     about = {"kind": kind, "data_digest": first.data.digest, "model_id": first.model_id}
+    about["mlflow.note.content"] = note(reports)  # MLflow shows this tag as the run's description
     with tracker.start_run(f"{kind} {at}", tags={**about, **(tags or {})}) as run:
         _log_data(tracker, first, data)
         if len(reports) == 1:

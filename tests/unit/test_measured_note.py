@@ -1,0 +1,101 @@
+"""The description of a measurement's run answers "which threshold should we use?" in its first line, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from attendance.faces.gallery import MatrixGallery
+from attendance.services.calibrate import Calibration, compared
+from attendance.services.error_report import Target
+from attendance.services.measured_note import note, recommended
+from attendance.services.measurement import Setting
+from tests.fakes import House
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from attendance.services.error_report import ErrorReport
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Iterator[Calibration]:
+    house = House(tmp_path)
+    for person in range(8):
+        house.add(f"Person {chr(65 + person)}", person, 4)
+    model = replace(house.engine.model, threshold=0.3)
+    made = compared(house.real_store, Setting(model, house.engine.options.as_dict(), 0.05), MatrixGallery)
+    assert isinstance(made, Calibration)
+    yield made
+    house.real_store.close()
+
+
+def answerable(report: ErrorReport, threshold: float) -> ErrorReport:
+    """As with so many searches that the target can be said."""
+    found = Target(0.001, threshold, 100, 4_000, f"{threshold} keeps it.", 90.0, warning=False, growth="")
+    return replace(report, target=found)
+
+
+def table(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_of_one_measurement_the_table_has_what_was_measured_and_what_is_suggested(calibration: Calibration) -> None:
+    report = calibration.report()
+    text = note([report])
+    assert text.splitlines()[0].startswith("**0.791 is the best guess so far**")
+    assert "can't be said with 32 searches" in text.splitlines()[0]
+    head, _, measured, *suggested = table(text)
+    assert head == ["", "threshold", "FMR", "FNMR"]
+    assert measured == ["measured", "0.3", "0 % (0 % to 10.1 %)", "6.25 % (2.08 % to 12.5 %)"]
+    assert [row[0] for row in suggested] == ["Equal error rate", "FMR at most 1 %"]
+    assert "Measured on 8 people, 32 pictures." in text
+    assert "Person" not in text
+
+
+def test_what_keeps_the_target_is_what_to_use(calibration: Calibration) -> None:
+    first = note([answerable(calibration.report(), 0.6127)]).splitlines()[0]
+    assert first == "**Use 0.612**, the loosest with an FPIR at most 0.1 % at 8 people; 0.3 was measured."
+
+
+def test_of_a_sweep_that_keeps_the_target_and_turns_away_the_fewest(calibration: Calibration) -> None:
+    reports = [answerable(calibration.report(threshold=value), 0.62) for value in (1.3, 0.6, 0.25, 0.3, 0.61)]
+    best, why = recommended(reports)
+    assert best is not None
+    assert best.threshold == 0.6, "0.61 turns away no fewer, and 0.6 is stricter"
+    assert "keep the FPIR to 0.1 % among 8 people" in why
+    text = note(reports)
+    assert text.startswith("**Use threshold 0.6.** ")
+    rows = table(text)[2:]
+    assert [row[0] for row in rows] == ["0.25", "0.3", "**0.6**", "0.61", "1.3"]
+
+
+def test_with_too_few_pictures_what_took_nobody_for_another(calibration: Calibration) -> None:
+    best, why = recommended([calibration.report(threshold=value) for value in (0.25, 0.3, 1.3)])
+    assert best is not None
+    assert best.threshold == 0.3
+    assert "448 comparisons of different people gave no match" in why
+    assert "up to 10.1 %" in why
+
+
+def test_where_none_will_do_it_says_so(calibration: Calibration) -> None:
+    assert recommended([answerable(calibration.report(threshold=value), 0.2) for value in (0.5, 1.3)])[0] is None
+    text = note([calibration.report(threshold=1.3), calibration.report(threshold=1.4)])
+    assert text.startswith("**None of these can be recommended.**")
+
+
+def test_other_values_that_were_tried_have_columns(calibration: Calibration) -> None:
+    one, other = calibration.report(), calibration.report()
+    flipped = replace(other, options={**other.options, "use_tta_flip": not other.options["use_tta_flip"]})
+    text = note([one, flipped])
+    assert table(text)[0] == ["threshold", "use_tta_flip", "FMR", "FNMR", "FPIR", "FRR"]
+    assert ", use_tta_flip " in text.splitlines()[0]
+
+
+def test_a_thousand_combinations_fit_into_a_tag(calibration: Calibration) -> None:
+    text = note([calibration.report(threshold=0.2 + step / 1_000) for step in range(200)])
+    assert len(text) < 8_000
+    assert "160 more are in the list of runs." in text
