@@ -115,7 +115,8 @@ def _settings(application: Application) -> Iterator[Finding]:
 def _saved(application: Application) -> Iterator[Finding]:
     chosen = application.choices.current()
     decided_by(application.base, chosen.values)  # raises where one of them cannot be used
-    yield from status.settings_findings(chosen, flat(application.base))
+    below = f"thresholds.{application.recogniser.recogniser.family}" if application.recogniser else ""
+    yield from status.settings_findings(chosen, flat(application.base), application.origins.below(below))
 
 
 def _tracking(application: Application) -> Iterator[Finding]:
@@ -200,6 +201,8 @@ def _active_model(application: Application) -> Iterator[Finding]:
         yield Finding("active model", Status.OK, application.catalogue.why)
         details = f"Model id {model.model_id}, threshold {model.threshold:g}, computed by {model.runtime}."
         yield Finding("active model", Status.OK, details)
+        origin = application.origins.of(f"thresholds.{model.family}")
+        yield Finding("active model", Status.OK, f"The threshold is {origin}.")
 
 
 def _is_here(application: Application, family: str) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attendance.services.devices import Devices
     from attendance.services.disputes import Disputes
     from attendance.services.kept_recogniser import KeptRecogniser
+    from attendance.services.origin import Origins
     from attendance.services.people import PeopleService
     from attendance.services.reports import ReportService
     from attendance.services.roster import Roster
@@ -94,6 +95,17 @@ class Office:
             self.settings.params,
             {**values, f"thresholds.{one.family}": one.threshold, "policy.ambiguity_ratio": one.ambiguity_ratio},
         )
+
+    @Part
+    def origins(self) -> Origins:
+        """Where each value came from. Raises StoreUnavailableError."""
+        from attendance.params import flat
+        from attendance.services.origin import Origins
+
+        settings, chosen = self.settings, self.chosen
+        changes = self.choices.history() if chosen.values else []
+        there = settings.params_file.exists()
+        return Origins(chosen, changes, flat(self.base), self.recogniser, settings.model, there, self.zone)
 
     @Part
     def accounts(self) -> Accounts:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from attendance.domain.model import RecordFilter
 from attendance.errors import AttendanceError, StoreUnavailableError
 from attendance.services.clock import now_utc
+from attendance.services.origin import PARAMS_FILE
 from attendance.services.wording import moment_text
 
 if TYPE_CHECKING:
@@ -190,14 +191,14 @@ def last_check_in_findings(store: Store, zone: tzinfo | None, clock: Clock = now
         yield Finding("last check-in", Status.OK, f"{moment_text(at, zone, seconds=True)}.")
 
 
-def settings_findings(chosen: Chosen, file: Mapping[str, Value]) -> Iterator[Finding]:
-    """Which saved settings differ from params.yaml."""
+def settings_findings(chosen: Chosen, file: Mapping[str, Value], below: str = PARAMS_FILE) -> Iterator[Finding]:
+    """Which saved settings differ from what would hold without them; ``below`` says what that is called."""
     different = [name for name, value in chosen.values.items() if file.get(name) != value]
     if not different:
-        yield Finding("saved settings", Status.OK, "As in params.yaml.")
+        yield Finding("saved settings", Status.OK, f"As in {below}.")
         return
     values = ", ".join(f"{name} is {text_of(chosen.values[name])} ({text_of(file[name])} there)" for name in different)
-    yield Finding("saved settings", Status.OK, f"Saved over params.yaml, version {chosen.version}: {values}.")
+    yield Finding("saved settings", Status.OK, f"Saved over {below}, version {chosen.version}: {values}.")
 
 
 def queue_findings(workers: int, inside: int, done: int, shed: int) -> Iterator[Finding]:

@@ -153,11 +153,11 @@ def every_field() -> dict[str, Field]:
     return {one.name: one for one in (*shown, threshold("dlib"))}
 
 
-def limits(one: Field, file: Value) -> str:
-    """Between what a value has to lie, and what params.yaml says."""
+def limits(one: Field, file: Value, below: str) -> str:
+    """Between what a value has to lie, and what holds where nothing is saved; ``below`` says what that is called."""
     found = range_of(one.name)
     between = f"From {one.text(found.low)} to {one.text(found.high)}. " if found and not one.options else ""
-    return f"{between}In params.yaml: {one.text(file)}."
+    return f"{between}In {below}: {one.text(file)}."
 
 
 def read(one: Field, start: Value, key: str, *, disabled: bool) -> Value:

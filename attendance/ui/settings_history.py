@@ -20,10 +20,13 @@ SHOWN = 200  # of the last changes
 
 def summary(parts: Application, chosen: Chosen, changes: list[Change]) -> None:
     """One line under the title: which model, and since when it is as it is."""
-    since = "as in params.yaml"
+    origins, threshold = parts.origins, f"thresholds.{parts.model.family}"
+    since = f"as in {origins.below(threshold)}"
     if chosen.version and changes:
         since = f"last changed by {changes[0].actor} on {moment_text(changes[0].at_utc, parts.zone)}"
     st.caption(plain(f"{TITLES[parts.model.family]} is in use · {since}"))
+    if threshold in chosen.values or parts.recogniser is not None:
+        st.caption(plain(f"Threshold {parts.model.threshold:g}, {origins.of(threshold)}."))
 
 
 def history(parts: Application, changes: list[Change]) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from attendance.params import flat
 from attendance.services.changeover import State
+from attendance.services.origin import PARAMS_FILE
 from attendance.ui import settings_job
 from attendance.ui.resources import application
 from attendance.ui.settings_change import review, work
@@ -19,6 +20,7 @@ from attendance.ui.text import plain
 
 if TYPE_CHECKING:
     from attendance.services.choices import Value
+    from attendance.services.origin import Origins
     from attendance.ui.settings_draft import Draft
     from attendance.ui.settings_fields import Field, Group
 
@@ -38,7 +40,7 @@ def settings_page() -> None:
     busy = job is not None and job.state is State.WORKING
     inputs, panel = st.columns([480, 520], gap="large")
     with inputs:
-        edits, wrong = _inputs(groups(parts.model.family), draft, busy=busy)
+        edits, wrong = _inputs(groups(parts.model.family), draft, parts.origins, busy=busy)
     state = "open" if edits or wrong or job is not None else "idle"  # style.css keeps an open card in sight
     with panel, st.container(border=True, key=f"settings-review-{state}"):
         if job is not None:
@@ -48,7 +50,7 @@ def settings_page() -> None:
     history(parts, changes)
 
 
-def _inputs(shown: tuple[Group, ...], draft: Draft, *, busy: bool) -> tuple[dict[str, Value], list[str]]:
+def _inputs(shown: tuple[Group, ...], draft: Draft, origins: Origins, *, busy: bool) -> tuple[dict[str, Value], list[str]]:
     """All inputs; gives what was changed, by dotted name, and the labels of values that cannot be saved."""
     edits: dict[str, Value] = {}
     wrong: list[str] = []
@@ -58,7 +60,7 @@ def _inputs(shown: tuple[Group, ...], draft: Draft, *, busy: bool) -> tuple[dict
             if group.words:
                 st.caption(group.words)
             for one in group.fields:
-                value, is_right = _input(one, draft, busy=busy)
+                value, is_right = _input(one, draft, origins.below(one.name), busy=busy)
                 if not is_right:
                     wrong.append(one.label)
                 elif value != draft.in_use[one.name]:
@@ -66,7 +68,7 @@ def _inputs(shown: tuple[Group, ...], draft: Draft, *, busy: bool) -> tuple[dict
     return edits, wrong
 
 
-def _input(one: Field, draft: Draft, *, busy: bool) -> tuple[Value, bool]:
+def _input(one: Field, draft: Draft, below: str, *, busy: bool) -> tuple[Value, bool]:
     """One input with what it does; its value, and whether it can be saved."""
     file = draft.file[one.name]
     with st.container(gap="xsmall"):
@@ -75,18 +77,18 @@ def _input(one: Field, draft: Draft, *, busy: bool) -> tuple[Value, bool]:
         if refused:
             st.markdown(f":red[{plain(refused)}]")
         st.caption(plain(one.words))
-        st.caption(plain(limits(one, file)))
+        st.caption(plain(limits(one, file, below)))
         if value != file and not busy:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                _back(one, draft)
+                _back(one, draft, below)
     return value, not refused
 
 
-def _back(one: Field, draft: Draft) -> None:
-    """A way back to params.yaml's value; like every change it holds only when it is saved."""
+def _back(one: Field, draft: Draft, below: str) -> None:
+    """A way back to the value below the saved one; like every change it holds only when it is saved."""
     file = draft.file[one.name]
     if draft.in_use[one.name] != file:
-        st.badge("Differs from the file", color="blue")
+        st.badge("Differs from the file" if below == PARAMS_FILE else f"Differs from {below}", color="blue")
     if st.button(f"Back to {one.text(file)}", type="tertiary", key=f"back-{draft.key(one.name)}"):
         draft.put(one.name, file)
         st.rerun()

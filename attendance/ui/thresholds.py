@@ -102,6 +102,8 @@ def _summary(parts: Application, report: ErrorReport) -> None:
         if st.button("Measure again", type="tertiary", key="thresholds-anew"):
             thresholds_job.of(parts, anew=True)
             st.rerun()
+    origin = parts.origins.of(f"thresholds.{parts.model.family}")
+    st.caption(plain(f"Threshold {report.threshold:g}, {origin}."))
 
 
 def _figures(report: ErrorReport) -> None:
