@@ -199,6 +199,8 @@ def _active_model(application: Application) -> Iterator[Finding]:
             advice = "Its last good copy is used; it is asked for again at the next start."
             yield Finding("active model", Status.WARNING, f"{application.settings.model}: {kept.why_kept}", advice)
         yield Finding("active model", Status.OK, application.catalogue.why)
+        if kept is not None and kept.number and not kept.why_kept:
+            yield Finding("active model", Status.OK, "It was asked for at the start; a promotion holds from the next start.")
         details = f"Model id {model.model_id}, threshold {model.threshold:g}, computed by {model.runtime}."
         yield Finding("active model", Status.OK, details)
         origin = application.origins.of(f"thresholds.{model.family}")

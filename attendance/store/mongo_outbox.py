@@ -79,7 +79,12 @@ class OutboxPart:
     def mark_sent(self, numbers: Collection[int]) -> None:
         """See ``Outgoing.mark_sent``."""
         if numbers:
-            self._rooms.attempts.update_many({"number": {"$in": list(numbers)}}, {"$unset": {"waiting": ""}})
+            # Looked for among those that wait, which are few, and changed by their keys, since the change takes them out
+            # of the index that finds them.
+            found = self._rooms.attempts.find({**WAITING, "number": {"$in": list(numbers)}}, {"_id": 1})
+            keys = [one["_id"] for one in found]
+            if keys:
+                self._rooms.attempts.update_many({"_id": {"$in": keys}}, {"$unset": {"waiting": ""}})
 
     @guarded
     def outbox(self) -> OutboxState:
@@ -96,9 +101,10 @@ class OutboxPart:
         )
 
     def _last_number(self) -> int:
-        kept = self._rooms.meta.find_one({"_id": "outbox"}) or {}
-        found = self._rooms.attempts.find_one({"number": {"$gt": 0}}, {"number": 1}, sort=[("number", DESCENDING)]) or {}
-        return max(int(kept.get("numbered", 0)), int(found.get("number", 0)))
+        """The kept one, or a greater one that was given just before a kill; looked for above it alone."""
+        known = int((self._rooms.meta.find_one({"_id": "outbox"}) or {}).get("numbered", 0))
+        found = self._rooms.attempts.find_one({"number": {"$gt": known}}, {"number": 1}, sort=[("number", DESCENDING)])
+        return known if found is None else int(found["number"])
 
     def _numbered(self, query: Mapping[str, Any], limit: int) -> list[Numbered]:
         if limit <= 0:

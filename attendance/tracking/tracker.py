@@ -20,7 +20,7 @@ from attendance.settings import tracking_uri as configured_uri
 from attendance.tracking import client, recording, values
 from attendance.tracking.destinations import worker_for
 from attendance.tracking.entries import Artifact, Data, End, Run, Start, now_ms
-from attendance.tracking.runs import OPEN, TrackedRun, status_after, wait_for_end
+from attendance.tracking.runs import OPEN, TrackedRun, active_in_mlflow, status_after, wait_for_end
 from attendance.tracking.words import say
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class MLflowTracker:
         self.tracking_uri = _absolute(tracking_uri)
         self._on = _available()
         self._roots: list[Run] = []  # open runs that are no other's child
+        self._adopted: dict[str, Run] = {}  # runs that mlflow's own functions began, by id
         self._said: set[str] = set()
 
     @contextmanager
@@ -251,8 +252,16 @@ class MLflowTracker:
             wait_for_end(worker_for(self.tracking_uri), run)
 
     def _own(self) -> Run | None:
-        """The active run of this thread or task."""
-        return next((run for tracker, run in reversed(OPEN.get()) if tracker is self), None)
+        """The active run of this thread or task; where it has none, the one that mlflow's own ``start_run`` began here."""
+        own = next((run for tracker, run in reversed(OPEN.get()) if tracker is self), None)
+        return own or self._mlflows()
+
+    def _mlflows(self) -> Run | None:
+        found = active_in_mlflow()
+        if found is None or _absolute(found[0]) != self.tracking_uri:
+            return None
+        run = found[1]
+        return self._adopted.setdefault(str(run.run_id), run)  # the same each time: it remembers what was logged
 
     def _active(self, call: str) -> Run | None:
         run = self._own() if self._on else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 
@@ -39,8 +40,11 @@ def key(name: object) -> str:
 def number(value: object) -> float | None:
     """A metric's value, or None where it is no real number. NaN and the infinities are numbers.
 
-    Accepted is what ``float`` accepts (numpy's scalars, ``Decimal``, ``True`` as 1.0), and arrays of one element.
+    Accepted is what ``float`` accepts (numpy's scalars, ``Decimal``, ``True`` as 1.0), arrays of one element, and a span of
+    time, as seconds.
     """
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
     try:
         return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # that is the question
     except (TypeError, ValueError, OverflowError):
