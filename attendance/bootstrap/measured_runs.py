@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
-from attendance.services.measured_note import note
+from attendance.services.measured_note import note, recommended
 from attendance.tracking.tracker import MLflowTracker
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ def _log_sweep(tracker: MLflowTracker, reports: Sequence[ErrorReport], data: str
         seen = [found[name] for found in (one.metrics() for one in reports) if name in found]
         if seen:
             tracker.log_metric(f"lowest_{name}", min(seen))
+    best, _ = recommended(reports)
+    if best is not None:
+        tracker.log_metric("recommended_threshold", best.threshold)
     for report in reports:
         values = ", ".join(f"{name} {_parameters(report)[name]}" for name in named)
         with tracker.start_run(values, tags={"kind": "combination", "data_digest": report.data.digest}, nested=True):

@@ -11,6 +11,7 @@ from attendance.bootstrap.measured_runs import EXPERIMENT, track
 from attendance.faces.gallery import MatrixGallery
 from attendance.services.calibrate import Calibration, compared
 from attendance.services.calibration_report import html
+from attendance.services.measured_note import note
 from attendance.services.measurement import Setting
 from attendance.tracking.client import open_client
 from tests.fakes import House
@@ -100,6 +101,8 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_combination(uri: str, calibra
     by_threshold = {one.data.params["threshold"]: one.data.metrics for one in children}
     for report in reports:
         assert by_threshold[f"{report.threshold:g}"]["fnmr"] == pytest.approx(report.fnmr.rate)
+    assert parent.data.metrics["recommended_threshold"] == 0.3
+    assert parent.data.tags["mlflow.note.content"] == note(reports)
     assert parent.data.metrics["lowest_frr"] == min(one.frr for one in reports)
 
 
