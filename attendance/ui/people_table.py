@@ -11,6 +11,7 @@ from attendance.domain.model import PersonStatus
 from attendance.services.reports import zone_name
 from attendance.services.wording import MOMENT_COLUMN, moment_cell
 from attendance.ui.pages import first_page, page_number
+from attendance.ui.people_open import TABLE, is_to_open
 from attendance.ui.people_quality import lowest
 from attendance.ui.people_thumbs import thumbnail
 from attendance.ui.resources import application
@@ -26,7 +27,7 @@ ROW_PX = 48
 
 
 def people_table() -> str | None:
-    """Draw search and table; the id of the person who was just picked."""
+    """Draw search and table; the id of the person who is to be opened."""
     search = st.text_input(
         "Search",
         key="search",
@@ -44,7 +45,7 @@ def people_table() -> str | None:
         st.button("Clear the search", on_click=_clear)
         return None
     pages = -(-len(found) // PAGE)
-    place = st.container(key="people-table")
+    place = st.container(key=TABLE)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         number = page_number(pages, search)
         first = (number - 1) * PAGE
@@ -60,7 +61,7 @@ def _table(people: Sequence[Person]) -> str | None:
     service, zone = application().people, application().zone
     references = [service.pictures(person.person_id) for person in people]
     seen = service.last_seen([person.person_id for person in people])
-    st.caption("Press anywhere in a row to open that person.")
+    st.caption("Press anywhere in a row to open that person. By keyboard: the arrow keys, then Enter.")
     event = st.dataframe(
         {
             "Picture": [(of_one and thumbnail(of_one[0].reference_id)) or "" for of_one in references],
@@ -91,7 +92,7 @@ def _table(people: Sequence[Person]) -> str | None:
         placeholder="never",  # of the columns, the time alone can be empty
     )
     rows = [cell[0] for cell in event.selection.cells]
-    return people[rows[0]].person_id if rows and rows[0] < len(people) else None
+    return people[rows[0]].person_id if is_to_open() and rows and rows[0] < len(people) else None
 
 
 def _clear() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHECK_INS, ATTEMPTS = "Check-ins", "All attempts"
 ALL_GROUPS, ALL_RESULTS = "All groups", "All results"
+DAY_FIRST = "DD/MM/YYYY"  # the order of all days that the pages show; an input takes figures alone
 _OF_CHECK_INS = (Result.DISPUTED, Result.VOID)
 
 
@@ -109,7 +110,7 @@ def _days(when: When, today: date) -> tuple[date | None, date | None]:
     match when:
         case When.DAY:
             day: object = st.date_input(
-                "Day", value=today, key="day", format="YYYY-MM-DD", width=150, bind="query-params", on_change=first_page
+                "Day", value=today, key="day", format=DAY_FIRST, width=150, bind="query-params", on_change=first_page
             )
             chosen = day if isinstance(day, date) else today
             return chosen, chosen
@@ -123,7 +124,7 @@ def _range(today: date) -> tuple[date | None, date | None]:
         "From and to",
         value=(today - timedelta(days=6), today),
         key="range",
-        format="YYYY-MM-DD",
+        format=DAY_FIRST,
         width=240,
         bind="query-params",
         on_change=first_page,

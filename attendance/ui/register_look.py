@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 KEPT_HERE = "Nothing you gave is lost."
 
 
-def take(draft: Draft, uploads: Sequence[UploadedFile], *, from_camera: bool) -> bool:
-    """Put new uploads into places and judge each; whether there were any."""
+def take(draft: Draft, uploads: Sequence[UploadedFile], *, from_camera: bool) -> None:
+    """Put new uploads into places and judge each."""
     new = [one for one in uploads if one.file_id not in draft.seen]
     for number, upload in enumerate(new, start=1):
         words = "Looking at the picture" if len(new) == 1 else f"Looking at picture {number} of {len(new)}"
         with st.spinner(words):
             _take_one(draft, upload, from_camera=from_camera)
-    return bool(new)
 
 
 def _take_one(draft: Draft, upload: UploadedFile, *, from_camera: bool) -> None:

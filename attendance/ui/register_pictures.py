@@ -66,7 +66,8 @@ def _gather(draft: Draft) -> str:
         st.subheader(f"Choose picture {place + 1}" if draft.retaking is not None else "Choose up to four", anchor=False)
         st.caption("From the front, turned a little left, a little right, and in other light. Only this person in each.")
         uploads = from_files(key)
-    if take(draft, uploads, from_camera=how == CAMERA):
+    take(draft, uploads, from_camera=how == CAMERA)
+    if uploads:  # also those of a run that another press ended before it came this far
         draft.turn += 1  # an empty input for the next one
         st.rerun()
     if draft.left_over:

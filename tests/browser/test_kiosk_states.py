@@ -148,6 +148,14 @@ def reachable(page: Page) -> None:
             assert box["height"] >= least
 
 
+def test_words_and_their_ground_change_together(page: Page, server: Server) -> None:
+    """A ground that fades while its words are changed at once leaves them unreadable meanwhile, pale upon pale."""
+    opened(page, server, "checked-in")
+    slow = "p => getComputedStyle(p).transitionDuration"
+    for part in (".panel", "h1", ".fact", ".help", ".site", ".clock", ".btn", ".link"):
+        assert page.locator(part).first.evaluate(slow) == "0s", part
+
+
 def test_the_ring_shows_how_many_frames_agreed(page: Page, server: Server) -> None:
     opened(page, server, "deciding")
     expect(page.locator(".overlay .arc[data-filled]")).to_have_count(3)

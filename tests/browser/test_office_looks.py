@@ -145,3 +145,31 @@ def test_what_has_the_focus_can_be_seen(operator: Page, app: App) -> None:
             operator.keyboard.press("Tab")
             name, seen = operator.evaluate(FOCUSED)
             assert seen or "<canvas" in name or name.startswith("<div tabindex"), f"{path}: {name}"
+
+
+def test_a_closed_sidebar_is_not_on_the_way_of_the_tab_key(operator: Page, app: App) -> None:
+    show(operator, app, "records", (390, 844))
+    expect(operator.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+    expect(operator.get_by_test_id("stSidebar").get_by_role("link", name="People")).to_have_count(0)
+    operator.get_by_test_id("stExpandSidebarButton").click()
+    expect(operator.get_by_test_id("stSidebar").get_by_role("link", name="People")).to_be_visible()
+
+
+def test_pages_drawn_anew_do_not_ask_the_more_often_who_is_signed_in(operator: Page, app: App) -> None:
+    show(operator, app, "records")
+    for _ in range(8):
+        operator.keyboard.press("r")  # Streamlit's own key for another run
+        ready(operator)
+    asked: list[str] = []
+    operator.on("request", lambda request: asked.append(request.url) if request.url.endswith("/in/whoami") else None)
+    operator.clock.fast_forward(5_000)
+    operator.wait_for_timeout(500)
+    assert len(asked) <= 2
+
+
+def test_what_is_drawn_anew_stays_readable(operator: Page, app: App) -> None:
+    show(operator, app, "records")
+    element = operator.get_by_test_id("stElementContainer").filter(visible=True).first
+    element.evaluate("e => e.dataset.stale = 'true'")
+    expect(element).to_have_css("opacity", "1")
+    expect(element).to_have_css("transition-duration", "0s")

@@ -79,6 +79,24 @@ def test_a_person_is_picked_and_changed_and_a_taken_number_says_whose_it_is(peop
     expect(people.get_by_text("Staff no. 1043")).to_be_visible()
 
 
+def test_by_keyboard_arrows_move_and_enter_opens(people: Page) -> None:
+    table = people.get_by_test_id("stDataFrame").first
+    expect(table.locator("canvas").first).to_be_visible()
+    people.get_by_placeholder("Name, staff number or group").focus()
+    for _ in range(5):  # from the search on, past what lies between
+        people.keyboard.press("Tab")
+        if table.evaluate("table => table.contains(document.activeElement)"):
+            break
+    for _ in range(3):
+        people.keyboard.press("ArrowDown")
+        people.wait_for_timeout(600)  # more than Streamlit waits before it tells a choice
+        ready(people)
+        expect(people.get_by_role("heading", name="People", level=1)).to_be_visible()
+    people.keyboard.press("ArrowUp")
+    people.keyboard.press("Enter")
+    expect(people.get_by_role("heading", name=NAME, level=1)).to_be_visible()
+
+
 def test_a_person_is_removed_only_with_the_name_typed(people: Page, app: App) -> None:
     people.get_by_placeholder("Name, staff number or group").fill("1042")
     expect(people.get_by_text("1 to 1 of 1.")).to_be_visible()

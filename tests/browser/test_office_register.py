@@ -44,12 +44,15 @@ def files(astronaut: NDArray[np.uint8], *degrees: float) -> list[FilePayload]:
 
 @pytest.fixture
 def moving(tmp_path: Path, astronaut: NDArray[np.uint8], app: App) -> Iterator[Page]:
-    """An operator before a webcam in which the head moves a little, so that no two photos are the same file."""
+    """An operator before a webcam in which the head moves a little, as heads do, so that no two photos are the same file."""
     image = Image.fromarray(astronaut).resize((480, 480))
+    tilted = [image.rotate(4 * np.sin(number / 10), resample=Image.Resampling.BICUBIC) for number in range(60)]
     film = b""
-    for number in range(60):
+    for number in range(
+        900
+    ):  # half a minute at 30 a second, and no frame twice in it: two photos of one frame are one picture
         frame = Image.new("RGB", (640, 480), (120, 125, 130))
-        frame.paste(image.rotate(4 * np.sin(number / 10), resample=Image.Resampling.BICUBIC), (80, 0))
+        frame.paste(tilted[number % 60], (70 + number // 60, 0))
         film += jpeg(frame)
     path = tmp_path / "moving.mjpeg"
     path.write_bytes(film)

@@ -87,5 +87,4 @@ def test_the_page_holds_together(manager: Page, office: App, width: int, height:
         ready(manager)
         expect(manager.get_by_role("button", name=re.compile("^Use "))).to_be_visible()
         assert manager.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
-        manager.wait_for_timeout(1000)  # what is drawn anew fades in
         assert faults(manager) == []
