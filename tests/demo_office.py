@@ -159,7 +159,7 @@ def _attempt(
 
 
 def drawn_face(person: int, picture: int) -> bytes:
-    """A drawing of somebody who does not exist, JPEG, 480x360."""
+    """A drawing of somebody who does not exist, JPEG, 360x360."""
     looks, mood = random.Random(person), random.Random(person * 31 + picture)
     image = Image.new("RGB", (480, 360), tuple(mood.randrange(150, 230) for _ in range(3)))
     draw = ImageDraw.Draw(image)
@@ -175,5 +175,5 @@ def drawn_face(person: int, picture: int) -> bytes:
     draw.line((x, 180, x - 6, 215), fill=(120, 80, 60), width=4)
     draw.arc((x - 28, 215, x + 28, 250), 20, 160, fill=(150, 50, 60), width=6)
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
+    image.crop((60, 0, 420, 360)).save(out, "JPEG", quality=85)
     return out.getvalue()

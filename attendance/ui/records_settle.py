@@ -47,7 +47,7 @@ def _card(attempt: Attempt, zone: tzinfo | None) -> None:
     name = printable(attempt.person_name or "")
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"settle-{attempt.attempt_id}"):
         _pictures(attempt, name)
-        with st.container():
+        with st.container(gap=None):
             st.markdown(f"**{plain(name)}** · {moment_text(attempt.at_utc, zone, seconds=True)}")
             st.caption(plain(_evidence(attempt)))
         with st.container(horizontal=True, width="content"):
@@ -68,7 +68,7 @@ def _pictures(attempt: Attempt, name: str) -> None:
 
 
 def _evidence(attempt: Attempt) -> str:
-    parts = ["by name (1:1)" if attempt.mode is Mode.VERIFICATION else "by face (1:N)"]
+    parts = ["By name (1:1)" if attempt.mode is Mode.VERIFICATION else "By face (1:N)"]
     if attempt.distance_l2 is not None:
         parts.append(f"distance {attempt.distance_l2:.2f}, threshold {attempt.threshold:.2f}")
     if attempt.site:

@@ -41,10 +41,9 @@ def register_page() -> None:
 
 
 def _draw(draft: Draft) -> None:
-    with st.container(gap=None, key="register-head"):
-        st.title("Register a person", anchor=False)
-        if draft.done is None:
-            st.caption(f"Step {draft.step} of {len(STEPS)} · {STEPS[draft.step]}")
+    st.title("Register a person", anchor=False)
+    if draft.done is None:
+        st.caption(f"Step {draft.step} of {len(STEPS)} · {STEPS[draft.step]}")
     if draft.done is not None:
         done_step(draft, draft.done)
         return

@@ -30,7 +30,7 @@ FORM_PX = 480
 def settings_page() -> None:
     """The page."""
     st.html(Path(__file__).parent / "system.css")
-    st.title("Settings")
+    st.title("Settings", anchor=False)
     parts = application()
     chosen = parts.choices.current()
     draft = draft_of(flat(parts.base), chosen)

@@ -31,7 +31,7 @@ BOXES = {Status.OK: st.success, Status.WARNING: st.warning, Status.FAULT: st.err
 def status_page() -> None:
     """The page."""
     st.html(Path(__file__).parent / "system.css")
-    st.title("Status")
+    st.title("Status", anchor=False)
     _parts()
     left, right = st.columns([480, 520], gap="large")
     with left:

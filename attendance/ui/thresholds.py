@@ -36,7 +36,7 @@ LOOK_S = 0.5
 def thresholds_page() -> None:
     """The page."""
     st.html(Path(__file__).parent / "system.css")
-    st.title("Thresholds")
+    st.title("Thresholds", anchor=False)
     parts = application()
     parts.roster.ready()  # templates of another model are told as on every page
     job = thresholds_job.of(parts)

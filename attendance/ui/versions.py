@@ -31,7 +31,7 @@ SOURCES = {"nightly": "The nightly run", "page": "A run from this page", "cli": 
 def versions_page() -> None:
     """The page."""
     st.html(Path(__file__).parent / "system.css")
-    st.title("Versions")
+    st.title("Versions", anchor=False)
     tools, branch = tools_of(), running().settings.versions_branch
     try:
         total, left = count(tools, branch)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OUT = ROOT / "build" / "screenshots"
 SIZES = {"1440": (1440, 900), "1024": (1024, 768), "820": (820, 1180), "390": (390, 844)}
+README = (1200, 750)
 SCHEMES = ["light", "dark"]
 LONGEST_PX = 4000
 DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
@@ -25,7 +26,7 @@ WIDTH = "Math.max(document.documentElement.scrollWidth, document.querySelector('
 @contextmanager
 def visit(chromium: Browser, size: str, scheme: str) -> Iterator[Page]:
     """Somebody with a screen of this size and theme, in a profile of their own."""
-    width, height = SIZES[size]
+    width, height = README if size == "readme" else SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]  # light or dark
     context.set_default_timeout(60_000)
     yield context.new_page()

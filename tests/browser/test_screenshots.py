@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.screenshots]
 OFFICE = ["records", "people", "register", "settings", "thresholds", "versions", "status"]
 AT_THE_DOOR = "Ingrid Falk"  # whom the webcam shows
+PLACES = ["Europe/Stockholm", "America/New_York", "Pacific/Honolulu", "Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata"]
+
+
+def where_it_is_day(now: datetime) -> str:
+    """A time zone in which most of a day's people have come and the day still goes on."""
+    return next(place for place in PLACES if 11 <= now.astimezone(ZoneInfo(place)).hour < 18)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +52,12 @@ def office(tmp_path_factory: pytest.TempPathFactory, model_dir: Path, astronaut_
     """The app with a made-up office in it, and one person whom the webcam shows."""
     folder = tmp_path_factory.mktemp("office")
     application = build(load(store_url=f"sqlite:///{folder}/attendance.db", model_dir=model_dir, offline=True))
-    fill(application.store, application.model.model_id, ZoneInfo("Europe/Stockholm"), datetime.now(UTC))
+    now = datetime.now(UTC)
+    zone = where_it_is_day(now)
+    fill(application.store, application.model.model_id, ZoneInfo(zone), now)
     application.enrol.enrol(AT_THE_DOOR, [NamedPicture("1.jpg", astronaut_jpeg)])
     application.close()
-    with serving(folder, model_dir, ATTEND_SITE="Main entrance") as app:
+    with serving(folder, model_dir, ATTEND_SITE="Main entrance", ATTEND_TIMEZONE=zone) as app:
         set_password(app)
         until(lambda: answers(app, "/readyz"), app, 120)
         yield app
@@ -102,6 +110,18 @@ def test_the_pages_with_nobody_in_them(empty: App, visitor: Page) -> None:
     visitor.goto(empty.url)
     says(visitor, "nobody-registered")
     shot(visitor, "check-in-empty")
+
+
+def test_the_readme(office: App, chromium: Browser) -> None:
+    """The pictures in docs/images of the same names."""
+    with visit(chromium, "readme", "light") as page:
+        page.goto(office.url)
+        says(page, "checked-in")
+        shot(page, "check-in")
+        sign_in(page, office)
+        page.set_viewport_size({"width": 1200, "height": 1042})
+        show(page, office, "records")
+        shot(page, "records", whole=False)
 
 
 def test_signing_in(office: App, visitor: Page) -> None:
@@ -200,6 +220,20 @@ def test_check_in_with_a_camera(office: App, visitor: Page) -> None:
         opener.click()
         visitor.wait_for_timeout(500)
         shot(visitor, "sidebar")
+
+
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[App]:
+    """An app that lets none but paired screens check in."""
+    with serving(tmp_path_factory.mktemp("paired"), model_dir, ATTEND_KIOSK_ACCESS="paired") as app:
+        set_password(app)
+        yield app
+
+
+def test_an_unpaired_screen(paired: App, visitor: Page) -> None:
+    visitor.goto(paired.url)
+    expect(visitor.get_by_role("heading", name="This screen is not paired")).to_be_visible()
+    shot(visitor, "unpaired")
 
 
 def test_the_way_with_a_button(office: App, visitor: Page) -> None:

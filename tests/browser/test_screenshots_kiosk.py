@@ -63,13 +63,3 @@ def test_not_me(kiosk: Page, server: Server) -> None:
     kiosk.get_by_role("button", name="Not me").click()
     says(kiosk, "dispute")
     shot(kiosk, "kiosk-dispute", whole=False)
-
-
-def test_an_unpaired_screen(kiosk: Page, server: Server) -> None:
-    server.reset()
-    words = ("This screen is not paired", "An operator can pair it under Status with this code.")
-    server.status = server.frame = k.refused("unpaired", *words, 5, 403, code="KESTREL 417")
-    kiosk.goto(f"{server.url}/?{more(kiosk)}")
-    says(kiosk, "unpaired")
-    expect(kiosk.get_by_text("KESTREL 417").first).to_be_visible()
-    shot(kiosk, "kiosk-unpaired", whole=False)

@@ -34,7 +34,7 @@ export const WORDS = {
   "insecure": {
     "icon": "lock", "headline": "This address is not secure", "help": "Browsers give the camera to secure pages only.",
     "title": "For the person who looks after this screen",
-    "steps": ["Open this page with `https://` in front.", "On the server itself, use `localhost`.", "The settings guide shows how to add a certificate."]
+    "steps": ["Open this page with `https://` in front.", "On the server itself, use `localhost`.", "The guide to the server shows how to add a certificate."]
   },
   "unknown": {
     "icon": "off", "headline": "The camera can't start", "help": "It may be blocked, busy or unplugged.",
