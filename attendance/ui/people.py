@@ -33,9 +33,11 @@ def _everybody() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="people-head"):
         with st.container(width="content"):
             st.title("People", anchor=False)
-            st.caption(f"{counted(len(people), 'person', 'people')} registered")
-        with st.container(horizontal=True, width="content", vertical_alignment="center"):
-            register_link("Register a person")
+            if people:
+                st.caption(f"{counted(len(people), 'person', 'people')} registered")
+        if people:
+            with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                register_link("Register a person")
     said = st.session_state.pop("people-said", None)
     if said:
         st.success(said)

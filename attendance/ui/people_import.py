@@ -48,7 +48,7 @@ def import_people() -> None:
 def _way_in() -> None:
     st.caption(
         "Drop a zip: one folder for each person, named after them, with their pictures in it. The same zip again goes on "
-        "where it ended. A folder on the server's own disk is imported with: python -m attendance import FOLDER"
+        "where it ended. A folder on the server's own disk is imported with `python -m attendance import FOLDER`."
     )
     with st.container(width=480):
         upload = st.file_uploader("Zip of people", type=["zip"], key="import-zip", label_visibility="collapsed")

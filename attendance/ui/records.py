@@ -15,7 +15,7 @@ from attendance.ui.records_glance import glance
 from attendance.ui.records_settle import to_settle
 from attendance.ui.records_table import table
 from attendance.ui.resources import application
-from attendance.ui.text import plain
+from attendance.ui.text import UNNAMED_SITE, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,15 +34,16 @@ def records_page() -> None:
     # The places in the order in which they are read; the filters, which decide what all the others show, are asked first.
     head, settle, day_place, filter_place, list_place = (st.container() for _ in range(5))
     reports = application().reports
+    directory = reports.directory()
     with filter_place:
-        query = filters(reports.directory(), reports.today())
+        query = filters(directory, reports.today())
     with head:
         _head(query, reports)
     live = query.last is None or query.last >= reports.today()
     every = REFRESH_S if live else None
     with settle:
         st.fragment(_guarded, run_every=every)(lambda: to_settle(reports))
-    if query.first is not None and query.first == query.last:
+    if query.first is not None and query.first == query.last and directory.people:
         day = query.first
         with day_place:
             st.fragment(_guarded, run_every=every)(lambda: glance(reports.day(day, reports.directory()), reports))
@@ -54,7 +55,8 @@ def _head(query: RecordQuery, reports: ReportService) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="records-head"):
         with st.container(width="content"):
             st.title("Records", anchor=False)
-            st.caption(plain(f"{_when(query)} · {application().settings.site}"))
+            site = application().settings.site
+            st.caption(plain(_when(query) if site == UNNAMED_SITE else f"{_when(query)} · {site}"))
         with st.container(horizontal=True, width="content"):
             file_buttons(query, reports, reports.directory())
 

@@ -14,7 +14,7 @@ from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.resources import application
-from attendance.ui.text import plain
+from attendance.ui.text import UNNAMED_SITE, plain
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -71,7 +71,7 @@ def _evidence(attempt: Attempt) -> str:
     parts = ["By name (1:1)" if attempt.mode is Mode.VERIFICATION else "By face (1:N)"]
     if attempt.distance_l2 is not None:
         parts.append(f"distance {attempt.distance_l2:.2f}, threshold {attempt.threshold:.2f}")
-    if attempt.site:
+    if attempt.site and attempt.site != UNNAMED_SITE:
         parts.append(printable(attempt.site))
     return " · ".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+UNNAMED_SITE = "main"  # ATTEND_SITE's default, which tells nobody anything
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # CommonMark 2.4: a backslash before any of these makes it a plain character
 _LINKS = re.compile(r"(?i)(https?|www|@)")  # what Streamlit's Markdown makes a link of even between escapes
 _JOINER = "\u2060"  # no width, no break: behind it the rest is no address any more

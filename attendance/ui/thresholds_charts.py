@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HEIGHT_PX = 260
 LABEL_PX = 18  # room above for the words at the rules
+LABEL_PART = 0.16  # of the axis: how far a line's name reaches on a phone; it must not lie across a rule
 _NORMAL = NormalDist()
 _PERCENT = "format(datum.value * 100, '~g') + ' %'"
 
@@ -56,6 +57,9 @@ def errors(report: ErrorReport, tried: float | None, colours: Palette) -> Any:
     sides: tuple[tuple[str, Literal["right", "left"]], ...] = (("FMR", "left"), ("FNMR", "right"))  # away from the rules
     for kind, align in sides:
         own = [row for row in rows if row["kind"] == kind]
+        reach = LABEL_PART * (high - low) * (-1 if align == "right" else 1)
+        rules = [rule for rule in (report.threshold, tried) if rule is not None]
+        own = [row for row in own if not any(min(0, reach) <= rule - row["t"] <= max(0, reach) for rule in rules)] or own
         if own:
             middle = min(own, key=lambda row: abs(math.log10(row["rate"] / floor) - math.log10(1 / floor) / 2))
             at = alt.Chart(inline([middle])).mark_text(
