@@ -21,7 +21,7 @@ from attendance.settings import load
 from attendance.store.connect import connect
 from tests.browser.conftest import ready, sign_in
 from tests.browser.kiosk_steps import says
-from tests.browser.shots import SCHEMES, SIZES, shot, visit
+from tests.browser.shots import OUT, SCHEMES, SIZES, shot, smaller, visit
 from tests.browser.test_office_register import NEXT, begin, files, give, jpeg
 from tests.demo_office import fill
 from tests.real_server import answers, serving, set_password, setup_token, until
@@ -113,15 +113,17 @@ def test_the_pages_with_nobody_in_them(empty: App, visitor: Page) -> None:
 
 
 def test_the_readme(office: App, chromium: Browser) -> None:
-    """The pictures in docs/images of the same names."""
+    """The pictures in docs/images: `cp build/screenshots/readme/* docs/images/`."""
+    folder = OUT / "readme"
+    folder.mkdir(parents=True, exist_ok=True)
     with visit(chromium, "readme", "light") as page:
         page.goto(office.url)
         says(page, "checked-in")
-        shot(page, "check-in")
+        smaller(shot(page, "check-in"), folder / "check-in.png")
         sign_in(page, office)
-        page.set_viewport_size({"width": 1200, "height": 1042})
+        page.set_viewport_size({"width": 1200, "height": 1200})
         show(page, office, "records")
-        shot(page, "records", whole=False)
+        smaller(shot(page, "records", whole=False), folder / "records.png")
 
 
 def test_signing_in(office: App, visitor: Page) -> None:
