@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import structlog
+from hypothesis import settings
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ FACES = ROOT.parent / "shared" / "faces"
 REQUIRED = [engine for engine in os.environ.get("ATTEND_REQUIRE_ENGINES", "").split(",") if engine]
 _passed: Counter[str] = Counter()
 _main = sys.modules["__main__"]
+# A busy machine fails no test: Hypothesis would by default where one example takes 200 ms.
+settings.register_profile("attend", deadline=None)
+settings.load_profile("attend")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from attendance.versions.commands import Tools, environment_for
 
 if TYPE_CHECKING:
@@ -76,8 +78,15 @@ class Place:
         return (self.root / "data" / "nightly.log").read_text()
 
 
+def needs_git() -> None:
+    """Skip a test where there is none."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+
+
 def make_place(folder: Path, *, remote: bool = True) -> Place:
     """A repository with one commit in ``folder/site``, and where versions go: ``folder/origin.git`` and a DVC folder."""
+    needs_git()
     place = Place(folder / "site")
     place.root.mkdir(parents=True)
     place.git("init", "--quiet", "--initial-branch", "main")

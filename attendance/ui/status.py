@@ -73,7 +73,13 @@ def _row(row: Row) -> None:
     word, colour, icon = BADGES[row.status]
     with st.container(key=f"status-row-{row.key}"):
         left, right = st.columns([3, 9], gap="small")
-        with left.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+        with left.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            gap="small",
+            key=f"status-name-{row.key}",
+        ):
             st.markdown(f"**{row.title}**", width="content")
             st.badge(word, color=colour, icon=icon)
         with right.container(gap=None):

@@ -13,7 +13,7 @@ from attendance.api.running import reset
 from attendance.settings import Settings
 from attendance.ui import versions_job
 from attendance.versions import journal
-from tests.versions_place import Place, make_place
+from tests.versions_place import Place, make_place, needs_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,13 +123,17 @@ def test_the_nightly_run_and_its_log(place: Place) -> None:
     assert app.code[0].value == "== 2026-03-02\nThe push failed"
 
 
-def test_without_a_repository_or_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_repository_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_git()
     (tmp_path / "bare").mkdir()
     monkeypatch.chdir(tmp_path / "bare")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert "is no git repository, so there are no versions of it." in said(opened())
+
+
+def test_without_git_or_dvc_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attendance.versions.commands.shutil.which", lambda *_, **__: None)
     assert "git is not installed." in said(opened())
-    monkeypatch.undo()
+    monkeypatch.setattr("attendance.versions.commands.shutil.which", lambda *_, **__: "/usr/bin/git")
     monkeypatch.setattr("attendance.versions.commands.find_spec", lambda _: None)
     assert "DVC is not installed." in said(opened())

@@ -47,15 +47,15 @@ def moving(tmp_path: Path, astronaut: NDArray[np.uint8], app: App) -> Iterator[P
     """An operator before a webcam in which the head moves a little, as heads do, so that no two photos are the same file."""
     image = Image.fromarray(astronaut).resize((480, 480))
     tilted = [image.rotate(4 * np.sin(number / 10), resample=Image.Resampling.BICUBIC) for number in range(60)]
-    film = b""
+    film = []
     for number in range(
         900
     ):  # half a minute at 30 a second, and no frame twice in it: two photos of one frame are one picture
         frame = Image.new("RGB", (640, 480), (120, 125, 130))
         frame.paste(tilted[number % 60], (70 + number // 60, 0))
-        film += jpeg(frame)
+        film.append(jpeg(frame))
     path = tmp_path / "moving.mjpeg"
-    path.write_bytes(film)
+    path.write_bytes(b"".join(film))
     with browser(ALLOWED, f"--use-file-for-fake-video-capture={path}") as chromium:
         page = chromium.new_context(viewport={"width": 390, "height": 844}).new_page()
         page.set_default_timeout(60_000)
