@@ -12,18 +12,19 @@ TABLE = "people-table"
 _KEY = "people-open"
 
 # The chosen cell is told 150 ms after the choice (Streamlit's DataFrame), so what opens it is told a little later. Streamlit
-# calls the default export again when the page is drawn anew, and what it returned before only when all is over.
+# calls the default export again when the page is drawn anew, also between the two; what it returned only when all is over.
 _JS = """
 const TABLE = '.st-key-people-table [data-testid=stDataFrame]'
 const AFTER_MS = 250
 const HEAD_PX = 40
 
 export default function ({ parentElement: root, setTriggerValue }) {
-  root.attendStop?.()
+  root.attendTell = setTriggerValue
+  if (root.attendStop) return root.attendStop
   let timer = 0
   const open = () => {
     clearTimeout(timer)
-    timer = setTimeout(() => setTriggerValue('open', true), AFTER_MS)
+    timer = setTimeout(() => root.attendTell('open', true), AFTER_MS)
   }
   const pressed = event => {
     const table = event.target.closest?.(TABLE)
@@ -38,8 +39,9 @@ export default function ({ parentElement: root, setTriggerValue }) {
     clearTimeout(timer)
     document.removeEventListener('click', pressed, true)
     document.removeEventListener('keydown', typed, true)
+    delete root.attendStop
   }
-  return () => root.attendStop()
+  return root.attendStop
 }
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,7 +18,11 @@ from attendance.ui.register_pictures import pictures_step
 from attendance.ui.register_who import who_step
 from attendance.ui.resources import follow_model_change
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 STYLE = Path(__file__).parent / "register.css"
+DONE = 4
 STEPS = {WHO: "Who it is", PICTURES: "Four pictures", CHECK: "Check and save"}
 _drafts = Drafts(streamlit_private.page_is_open)
 _DRAW = {WHO: who_step, PICTURES: pictures_step, CHECK: check_step}
@@ -44,8 +49,18 @@ def _draw(draft: Draft) -> None:
     st.title("Register a person", anchor=False)
     if draft.done is None:
         st.caption(f"Step {draft.step} of {len(STEPS)} · {STEPS[draft.step]}")
-    if draft.done is not None:
-        done_step(draft, draft.done)
-        return
-    st.progress((draft.step - 0.5) / len(STEPS))
-    _DRAW[draft.step](draft)
+        st.progress((draft.step - 0.5) / len(STEPS))
+    with _place(DONE if draft.done is not None else draft.step):
+        if draft.done is not None:
+            done_step(draft, draft.done)
+        else:
+            _DRAW[draft.step](draft)
+
+
+def _place(shown: int) -> DeltaGenerator:
+    """A container for each step, of which one is seen: else the inputs of the step before would stand among those of the
+    next until all of them are drawn."""
+    places = {step: st.container(key=f"register-step-{step}") for step in (*STEPS, DONE)}
+    others = ", ".join(f".st-key-register-step-{step}" for step in places if step != shown)
+    st.html(f"<style>{others} {{ display: none; }}</style>")
+    return places[shown]
