@@ -7,6 +7,7 @@ import io
 import random
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -25,8 +26,6 @@ from attendance.domain.model import (
 )
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from numpy.typing import NDArray
 
     from attendance.store.base import Store
@@ -74,6 +73,14 @@ LAST = [
 GROUPS = ["Design", "Workshop", "Office", "Front desk"]
 REFUSALS = [Reason.NO_MATCH, Reason.NO_FACE, Reason.TOO_DARK]
 MODEL_DIMENSION = 128
+
+
+PLACES = ["Europe/Stockholm", "America/New_York", "Pacific/Honolulu", "Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata"]
+
+
+def where_it_is_day(now: datetime) -> str:
+    """A time zone in which most of a day's people have come and the day still goes on."""
+    return next(place for place in PLACES if 11 <= now.astimezone(ZoneInfo(place)).hour < 18)
 
 
 def fill(store: Store, model_id: str, zone: ZoneInfo, now: datetime, *, people: int = 40, days: int = 10) -> None:

@@ -13,7 +13,7 @@ from attendance.api.streamlit_private import message_kind
 from attendance.bootstrap import build
 from attendance.settings import load
 from tests.browser.conftest import ready, sign_in
-from tests.demo_office import fill
+from tests.demo_office import fill, where_it_is_day
 from tests.real_server import answers, serving, set_password, until
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ def app(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[A
     """A made-up office of forty people."""
     folder = tmp_path_factory.mktemp("looks")
     application = build(load(store_url=f"sqlite:///{folder}/attendance.db", model_dir=model_dir, offline=True))
-    fill(application.store, application.model.model_id, ZoneInfo("Europe/Stockholm"), datetime.now(UTC), days=2)
+    now = datetime.now(UTC)
+    zone = where_it_is_day(now)  # at night today's table is empty
+    fill(application.store, application.model.model_id, ZoneInfo(zone), now, days=2)
     application.close()
-    with serving(folder, model_dir) as running:
+    with serving(folder, model_dir, ATTEND_TIMEZONE=zone) as running:
         set_password(running)
         until(lambda: answers(running, "/readyz"), running, 120)
         yield running

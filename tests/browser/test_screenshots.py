@@ -23,7 +23,7 @@ from tests.browser.conftest import ready, sign_in
 from tests.browser.kiosk_steps import says
 from tests.browser.shots import OUT, SCHEMES, SIZES, shot, smaller, visit
 from tests.browser.test_office_register import NEXT, begin, files, give, jpeg
-from tests.demo_office import fill
+from tests.demo_office import fill, where_it_is_day
 from tests.real_server import answers, serving, set_password, setup_token, until
 
 if TYPE_CHECKING:
@@ -39,12 +39,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.screenshots]
 OFFICE = ["records", "people", "register", "settings", "thresholds", "versions", "status"]
 AT_THE_DOOR = "Ingrid Falk"  # whom the webcam shows
-PLACES = ["Europe/Stockholm", "America/New_York", "Pacific/Honolulu", "Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata"]
-
-
-def where_it_is_day(now: datetime) -> str:
-    """A time zone in which most of a day's people have come and the day still goes on."""
-    return next(place for place in PLACES if 11 <= now.astimezone(ZoneInfo(place)).hour < 18)
 
 
 @pytest.fixture(scope="module")
