@@ -1,32 +1,35 @@
 """Twenty screens and one visitor of a page, each in a thread: they send, wait for the answer, and note how long it took.
 
-A screen sends at its own pace but never a second frame before the answer to the first, as the component does; what it could
-not send in time for that reason is counted as held back.
+A screen plays the kiosk's part (attendance/ui/kiosk/sender.js): the next frame goes as long after the one before as the
+answer said, though never sooner than its camera's pace, and never before the answer. After a refusal it waits what the
+refusal says, and up to a quarter more. What its camera's pace would have allowed in that time counts as held back.
 """
 
 from __future__ import annotations
 
-import http.client
+import math
+import random
 import threading
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
+from websockets.exceptions import WebSocketException
 
-from tests.visitors import XSRF, Visitor
+from bench.load_wire import Browser, HttpScreen, Reply, ScriptScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.real_server import App
-    from tests.visitors import Page
 
 PERSON_S = 4.0  # so long somebody stands there, then the next person comes
 PAGE_EVERY_S = 0.5
 MEMORY_EVERY_S = 1.0
+RESULTS = {"checked-in", "already"}  # of the person who stands there
+EARLY = 0.02  # frames: clocks are not exact, and a wish for 400 ms at 5 frames a second is two frames
 
 
 @dataclass
@@ -35,76 +38,42 @@ class Heard:
 
     Attributes:
         frame_ms: from sending a frame to its answer, for those that were worked on.
-        states: what was answered, and ``shed``, ``lost`` (no answer at all) or the HTTP status of another refusal.
-        held_back: frames that were not sent, because the answer to the one before was not there yet.
-        page_ms: from opening a page's websocket to the end of its script.
+        decided_ms: from somebody's first frame to the answer that recorded.
+        states: what was answered, and ``shed``, ``lost`` (no answer at all, pages included) or the HTTP status of another refusal.
+        held_back: frames that the camera had and that were not sent: the server asked for fewer, or had not answered yet.
+        page_ms: from asking for the page to the end of its script: its document, its websocket, its script.
         memory_mb: of the server and its children, once a second.
+        server_s, clients_s: processor seconds of the server with its children, and of all the clients.
+        seconds: how long it was measured.
     """
 
     frame_ms: list[float] = field(default_factory=list)
+    decided_ms: list[float] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
     held_back: int = 0
     page_ms: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    server_s: float = 0.0
+    clients_s: float = 0.0
+    seconds: float = 0.0
+    counts: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, state: str, took_ms: float | None) -> None:
+    def decided(self, seconds: float) -> None:
+        """Somebody has a result."""
+        if self.counts:
+            with self.lock:
+                self.decided_ms.append(seconds * 1e3)
+
+    def note(self, state: str, took_ms: float, held_back: int = 0) -> None:
         """One frame."""
+        if not self.counts:
+            return
         with self.lock:
             self.states[state] += 1
-            if took_ms is not None:
+            self.held_back += held_back
+            if state not in {"shed", "lost"} and not state[0].isdigit():
                 self.frame_ms.append(took_ms)
-
-
-class HttpScreen:
-    """One of our kiosks: frames over HTTP on a connection that stays open."""
-
-    def __init__(self, app: App) -> None:
-        address = app.url.removeprefix("http://")
-        self._connection = http.client.HTTPConnection(address, timeout=30)
-        self._headers = {
-            "Origin": app.url,
-            "X-Xsrftoken": XSRF,
-            "Cookie": f"_streamlit_xsrf={XSRF}",
-            "X-Attend-View": str(uuid.uuid4()),
-            "Content-Type": "image/jpeg",
-        }
-        self._connection.request("GET", "/api/kiosk/status", headers=self._headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        device = (answer.getheader("Set-Cookie") or "").partition(";")[0]
-        self._headers["Cookie"] += f"; {device}"
-
-    def send(self, jpeg: bytes, _person: int) -> str:
-        """The state that was answered, or how the frame was refused."""
-        self._connection.request("POST", "/api/kiosk/frame", body=jpeg, headers=self._headers)
-        answer = self._connection.getresponse()
-        data = answer.read()
-        if answer.status == 503:
-            return "shed"
-        return data.partition(b'"state":"')[2].partition(b'"')[0].decode() if answer.status == 200 else str(answer.status)
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
-
-
-class ScriptScreen:
-    """A session of the peer: each run of its script works on one frame, which already lies on the server."""
-
-    def __init__(self, app: App) -> None:
-        self._opened = Visitor(app).page()
-        self._page: Page = self._opened.__enter__()
-        self._view = uuid.uuid4().hex
-
-    def send(self, _jpeg: bytes, person: int) -> str:
-        """``answered`` when the script has run to its end."""
-        self._page.run(query=f"view={self._view}&person={person}")
-        return "answered"
-
-    def close(self) -> None:
-        """Close the session."""
-        self._opened.__exit__(None, None, None)
 
 
 def play(
@@ -114,6 +83,7 @@ def play(
     *,
     kiosks: int,
     rate: float,
+    warm_up: float,
     seconds: float,
 ) -> Heard:
     """Let all screens send for so long.
@@ -123,8 +93,9 @@ def play(
         make: opens a screen.
         people: frames of each person.
         kiosks: how many screens.
-        rate: frames a second and screen.
-        seconds: how long.
+        rate: frames a second that a screen's camera gives.
+        warm_up: seconds before anything counts: the compiled detector is loaded and the scripts are read.
+        seconds: how long it counts.
     """
     heard, stop = Heard(), threading.Event()
     # The screens begin spread over a frame's time, as they would: not all in the same instant.
@@ -138,7 +109,13 @@ def play(
     ]
     for task in tasks:
         task.start()
+    time.sleep(warm_up)
+    began, server_s, clients_s = time.perf_counter(), spent(app.process.pid), time.process_time()
+    heard.counts = True
     time.sleep(seconds)
+    heard.counts = False
+    heard.seconds = time.perf_counter() - began
+    heard.server_s, heard.clients_s = spent(app.process.pid) - server_s, time.process_time() - clients_s
     stop.set()
     for task in tasks:
         task.join()
@@ -156,36 +133,55 @@ def _stand(
     stop: threading.Event,
 ) -> None:
     screen = make(app)
+    chance = random.Random(number)  # noqa: S311 - a wait, no secret
     began = due = time.monotonic() + wait_s
-    index = 0
+    index, standing, came = 0, -1, 0.0
     while not stop.wait(max(0.0, due - time.monotonic())):
-        person = (number + int((due - began) / PERSON_S)) % len(people)
-        sent = time.perf_counter()
+        sent = time.monotonic()
+        person = number + int((sent - began) / PERSON_S)
+        if person != standing:
+            standing, came = person, sent
+        shown = people[person % len(people)]
         try:
-            state = screen.send(people[person][index % len(people[person])], person)
-        except (OSError, http.client.HTTPException):
-            heard.note("lost", None)
+            reply = screen.send(shown[index % len(shown)], person % len(people))
+        except OSError:
+            reply = Reply("lost")
             screen = make(app)
-        else:
-            heard.note(state, None if state == "shed" or state.isdigit() else (time.perf_counter() - sent) * 1e3)
+        now = time.monotonic()
         index += 1
-        late = int(max(0.0, time.monotonic() - due) * rate)
-        with heard.lock:
-            heard.held_back += late
-        due += (late + 1) / rate
+        # The camera's next frame, of which it has one each 1 / rate, that is not before the answer nor before it is wanted.
+        wanted = max(now - sent, reply.every_s, reply.retry_s * (1 + chance.random() / 4))
+        frames = max(1, math.ceil(wanted * rate - EARLY))
+        heard.note(reply.state, (now - sent) * 1e3, frames - 1)
+        if reply.state in RESULTS and came:
+            heard.decided(now - came)
+            came = 0.0
+        due = sent + frames / rate
     screen.close()
 
 
 def _visit(app: App, heard: Heard, stop: threading.Event) -> None:
-    """Open the page again and again, as somebody does who comes to it."""
+    """Open the page again and again, as somebody does who comes back to it."""
+    browser = Browser(app)
     while not stop.wait(PAGE_EVERY_S):
         began = time.perf_counter()
-        with Visitor(app).page() as page:
-            page.run(query="light")
-        heard.page_ms.append((time.perf_counter() - began) * 1e3)
+        try:
+            browser.open()
+        except (OSError, WebSocketException):
+            heard.note("lost", 0.0)
+            continue
+        if heard.counts:
+            heard.page_ms.append((time.perf_counter() - began) * 1e3)
+
+
+def spent(pid: int) -> float:
+    """Processor seconds of a process and its children so far."""
+    times = [one.cpu_times() for one in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]]
+    return sum(one.user + one.system for one in times)
 
 
 def _watch(pid: int, heard: Heard, stop: threading.Event) -> None:
     while not stop.wait(MEMORY_EVERY_S):
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        heard.memory_mb.append(sum(one.memory_info().rss for one in family) / 1e6)
+        if heard.counts:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            heard.memory_mb.append(sum(one.memory_info().rss for one in family) / 1e6)
