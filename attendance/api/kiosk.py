@@ -39,7 +39,7 @@ from attendance.domain.names import name_key
 from attendance.domain.policy import checked_attempt_id
 from attendance.errors import AttendanceError, ConflictError, SettingsError
 from attendance.services.clock import now_utc
-from attendance.services.live_answer import LiveAnswer
+from attendance.services.live_answer import EVERY_MS, LiveAnswer
 from attendance.services.live_words import AWAY, BUSY, NOBODY, READY, UNKNOWN, UNPAIRED, UNREADABLE
 
 if TYPE_CHECKING:
@@ -79,8 +79,6 @@ def _guarded(handler: Handler) -> Handler:
             return await handler(request)
         except Refused as refused:
             return refused.answer
-        except Busy:
-            return refusal(503, BUSY, SHED_S)
         except (BodyTooLong, TimeoutError) as error:
             return foreign(408 if isinstance(error, TimeoutError) else 413)
         except ClientDisconnect:
@@ -126,8 +124,12 @@ async def frame(request: Request) -> Response:
     picture = await body(request, MOST_BYTES)
     if not picture.startswith(b"\xff\xd8\xff"):
         return refusal(422, UNREADABLE)
-    answer = await here.check_in(_look, here, asked, picture, visitor.device)
-    return answer_as_json(answer, here.settings)
+    screen = f"{visitor.device} {asked.view}"
+    try:
+        answer = await here.check_in(_look, here, asked, picture, visitor.device)
+    except Busy:
+        return refusal(503, BUSY, max(SHED_S, here.pace.again_ms(screen, EVERY_MS) / 1e3))
+    return answer_as_json(answer, here.settings, here.pace.every_ms(screen, answer.every_ms, urgent=answer.is_urgent))
 
 
 @_guarded

@@ -72,8 +72,8 @@ def asked_of(headers: Mapping[str, str]) -> Asked:
     return Asked(view.lower(), int(turn), claimed or None)
 
 
-def answer_as_json(answer: LiveAnswer, settings: Settings) -> Response:
-    """A frame's answer, or the refusal that it is."""
+def answer_as_json(answer: LiveAnswer, settings: Settings, every_ms: int | None = None) -> Response:
+    """A frame's answer, or the refusal that it is. ``every_ms``: the pace, where it is another than the answer's own."""
     screen = answer.screen
     if screen.state in {"busy", "unreadable"}:
         return refusal(503 if screen.state == "busy" else 422, screen, SHED_S)
@@ -85,7 +85,7 @@ def answer_as_json(answer: LiveAnswer, settings: Settings) -> Response:
         "attempt": answer.attempt_id,
         "disputable": answer.disputable,
         "hold_ms": answer.hold_ms,
-        "every_ms": answer.every_ms,
+        "every_ms": answer.every_ms if every_ms is None else every_ms,
         "clock": clock(settings),
     }
     return JSONResponse(content)

@@ -17,6 +17,7 @@ import structlog
 
 from attendance.api.cookies import cookies_of
 from attendance.api.limits import Breaker
+from attendance.api.pace import Pace
 from attendance.api.work import Busy, Queue
 from attendance.api.writes import Writes
 from attendance.bootstrap import Application, build
@@ -57,6 +58,8 @@ class Running:
         state: ``starting``, ``ready`` or ``failed``.
         error: why it failed; None otherwise.
         writes: whether the store takes what is written.
+        queue: the recognitions at work and waiting.
+        pace: how often each screen may send.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -79,7 +82,8 @@ class Running:
         self.writes = Writes(lambda: prove_writable(self.store), self.stopped)
         self._thread: threading.Thread | None = None
         self._asking = ThreadPoolExecutor(QUESTIONS, "attend-ask")
-        self._queue = Queue(self.settings.workers)
+        self.queue = Queue(self.settings.workers)
+        self.pace = Pace(self.queue)
 
     # The application --------------------------------------------------------------------------------------------------
 
@@ -119,8 +123,7 @@ class Running:
             return  # somebody is just looking
         try:
             self._next_look = time.monotonic() + LOOK_EVERY_S
-            before = self._application
-            if before is None or not self._changed(before):
+            if (before := self._application) is None or not self._changed(before):
                 return
             with self._building:
                 self._build(before)
@@ -139,8 +142,7 @@ class Running:
         """Build and load; the caller holds the lock. What is dear and cannot have changed is taken over from ``before``."""
         try:
             parts = build(self.settings)
-            parts.made["store"] = self.store
-            parts.made["tracking"] = self.tracking
+            parts.made |= {"store": self.store, "tracking": self.tracking}
             if self._thread is not None:
                 self._start_sending()
             if before is not None:
@@ -240,7 +242,7 @@ class Running:
         Raises:
             Busy: too many wait already; ask again in a moment.
         """
-        return await self._queue.work(fn, *args, **kwargs)
+        return await self.queue.work(fn, *args, **kwargs)
 
     async def check_in(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what is to be stored; refused at once while the store takes no writes.
@@ -256,15 +258,10 @@ class Running:
             self.writes.failed(error)
             raise
 
-    @property
-    def queue(self) -> Queue:
-        """The recognitions at work and waiting, for the Status page."""
-        return self._queue
-
     def close(self) -> None:
         """Finish what is at work, and give everything back. Closing twice does nothing."""
         self.stopped.set()
-        self._queue.close()
+        self.queue.close()
         self._asking.shutdown(wait=True)
         if self._thread is not None:
             self._thread.join(timeout=10)

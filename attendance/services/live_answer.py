@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from attendance.domain.model import Capture
     from attendance.services.live_words import Screen
 
-# Milliseconds from an answer to the next frame. Nobody there, and somebody who has a result: nothing is urgent.
+# Milliseconds from one frame to the next. Nobody there, and somebody who has a result: nothing is urgent.
 EVERY_MS = 150
 EVERY_QUIET_MS = 250
 EVERY_HELD_MS = 400
@@ -29,7 +29,7 @@ class LiveAnswer:
         attempt_id: from the first frame that agrees on.
         disputable: whether "Not me" can be said of it.
         hold_ms: how long the screen shows it; 0: until the next answer.
-        every_ms: when the next frame is wanted.
+        every_ms: from this frame to the next one, if no other screen wants any; api/pace.py has the others in mind.
     """
 
     screen: Screen
@@ -40,6 +40,11 @@ class LiveAnswer:
     disputable: bool = False
     hold_ms: int = 0
     every_ms: int = EVERY_MS
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a face is being compared and has no result yet."""
+        return self.screen.state in {"found", "deciding"}
 
 
 def boxes_of(capture: Capture) -> Boxes:
