@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import structlog
 
+from attendance.api import heap
 from attendance.api.cookies import cookies_of
 from attendance.api.limits import Breaker
 from attendance.api.pace import Pace
@@ -157,6 +158,7 @@ class Running:
                 self.start()
             raise
         self._application, self.error, self.state = parts, None, "ready"
+        heap.settle()
         log.info("app_ready", model=parts.model.model_id, settings_version=parts.chosen.version)
         return parts
 
@@ -164,11 +166,12 @@ class Running:
         pause, longest = RETRY_S
         while not self.stopped.is_set():
             try:
-                self.application()
+                self.application().warm()
             except AttendanceError:
                 self.stopped.wait(pause)
                 pause = min(longest, 2 * pause)
             else:
+                heap.settle()  # the compiled kernels are half of it
                 return
 
     # What needs the database alone --------------------------------------------------------------------------------------

@@ -219,11 +219,12 @@ class Application(Office):
         _ = self.engine
 
     def warm(self) -> None:
-        """Wait for the compiled detector, so that the next start finds it in the cache: some seconds the first time."""
+        """Wait until the detector, if there is one by now, is compiled and in the cache: some seconds the first time."""
         from attendance.faces.mtcnn import MtcnnDetector
 
-        if isinstance(self.detector, MtcnnDetector):
-            self.detector.warm()
+        detector = self.made.get("detector")
+        if isinstance(detector, MtcnnDetector):
+            detector.warm()
 
     def preview(self, picture: bytes, box: Box | None) -> NDArray[np.uint8]:
         """A small square, uint8 RGB (240, 240, 3), of a face or, without a box, of the whole picture.
