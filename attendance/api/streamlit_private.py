@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +105,19 @@ def address() -> str:
 def port() -> int:
     """The port that the server listens on."""
     return int(config.get_option("server.port"))
+
+
+def send_at_once() -> None:
+    """Let no answer wait until the browser has acknowledged its headers (TCP_NODELAY).
+
+    asyncio sets this for every connection that it knows for TCP. Streamlit makes its socket without naming the protocol, as
+    uvicorn does (Kludex/uvicorn#3149), and nobody hands it out; each answer on a connection that stayed open took 40 ms
+    longer. What is set on the listening socket holds for all connections.
+    """
+    for one in gc.get_objects():
+        is_open = type(one) is socket.socket and one.family in {socket.AF_INET, socket.AF_INET6} and one.fileno() >= 0
+        if is_open and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def has_desktop() -> bool:

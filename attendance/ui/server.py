@@ -73,6 +73,7 @@ def routes() -> list[Route]:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Bring the application up beside the server; at the end, finish what is at work and give everything back."""
+    streamlit_private.send_at_once()
     server = running()
     server.start()
     threading.Thread(target=_welcome, args=[server], name="attend-welcome", daemon=True).start()
