@@ -39,7 +39,7 @@ class Heard:
     Attributes:
         frame_ms: from sending a frame to its answer, for those that were worked on.
         decided_ms: from somebody's first frame to the answer that recorded.
-        states: what was answered, and ``shed``, ``lost`` (no answer at all, pages included) or the HTTP status of another refusal.
+        states: what was answered, and ``shed``, ``lost`` (no answer, pages included) or another refusal's HTTP status.
         held_back: frames that the camera had and that were not sent: the server asked for fewer, or had not answered yet.
         page_ms: from asking for the page to the end of its script: its document, its websocket, its script.
         memory_mb: of the server and its children, once a second.

@@ -18,3 +18,4 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.collect()  # of nothing: Python waits with the next full one until a quarter of what the last one left is new
