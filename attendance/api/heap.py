@@ -7,7 +7,11 @@ after each run of a page's script; ``.streamlit/config.toml`` turns that off, si
 
 from __future__ import annotations
 
+import atexit
 import gc
+
+# At the end everything is to be freed: libraries that find objects of theirs left over complain of it on the terminal.
+atexit.register(gc.unfreeze)
 
 
 def settle() -> None:
