@@ -49,8 +49,8 @@ bench-door: setup  ## from standing in front of the camera to "Checked in", and 
 versions: setup  ## save a version of the data, and push it
 	@$(PY) -m attendance versions save
 
-screenshots: setup  ## every page and state at three widths, into build/screenshots
-	@$(PY) -m pytest -m screenshots tests/browser/test_screenshots.py
+screenshots: setup  ## every page and state at four sizes, light and dark, into build/screenshots
+	@$(PY) -m pytest -m screenshots tests/browser
 
 image:  ## build the container image with docker, podman or buildah
 	@$(PYTHON3) scripts/image.py build

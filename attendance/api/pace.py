@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Of the engine's time that screens may plan to use. What is left takes their chance meetings, and the pages: with all of it
 # planned, a queue stands before the engine and every answer is late. docs/decisions/0008-pace.md has the figures.
-SHARE = 0.6
+SHARE = 0.8
 # No pace is slower: a face that was not seen for a second is no longer known by its place (services/live_views.py).
 SLOWEST_MS = 900
 FORGOTTEN_S = 3.0  # a screen that has sent nothing for so long wishes for nothing

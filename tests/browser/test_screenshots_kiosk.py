@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import kiosk_harness as k
+from tests.browser.kiosk_steps import says
 from tests.browser.shots import SCHEMES, SIZES, shot, visit
 from tests.browser.test_kiosk_states import STATES, opened
-from tests.browser.test_kiosk_wire import says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
