@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 BODY = hashlib.sha256(b"weights").digest() * 10_000  # 320,000 bytes
 FAR_TOO_LONG_S = 60.0  # what never ends would take longer; what ends takes a fraction of a second
-QUICK = Limits(contact_s=0.5, stall_s=0.5)
+# For servers that answer, on a machine that is busy; for those that never do; and for those that stop on the way.
+PATIENT, UNANSWERED, STOPPED = Limits(20.0, 20.0), Limits(0.5, 0.5), Limits(20.0, 2.0)
 
 
 class Server(ThreadingHTTPServer):
@@ -111,7 +112,7 @@ def serving() -> Iterator[Server]:
         thread.join()
 
 
-def refused(folder: Path, what: Published, limits: Limits = QUICK, **options: Any) -> WeightsUnavailableError:
+def refused(folder: Path, what: Published, limits: Limits = PATIENT, **options: Any) -> WeightsUnavailableError:
     """Try to fetch what cannot be had: the error, which came in time and left no file that looks whole."""
     began = time.monotonic()
     with pytest.raises(WeightsUnavailableError) as caught:

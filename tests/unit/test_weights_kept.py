@@ -15,7 +15,7 @@ from attendance.errors import WeightsUnavailableError
 from attendance.faces.files import locked, sha256_of, write_whole
 from attendance.faces.published import FACENET
 from attendance.faces.weights import fetch, verify
-from tests.weights_server import BODY, refused, serving
+from tests.weights_server import BODY, UNANSWERED, refused, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_two_processes_download_once(server: Server, tmp_path: Path) -> None:
 
 def test_a_holder_that_gets_nowhere_is_not_waited_for(server: Server, tmp_path: Path) -> None:
     with locked(tmp_path / "net.pt.lock", timeout_s=0):
-        error = refused(tmp_path, server.what())
+        error = refused(tmp_path, server.what(), UNANSWERED)
     assert "another process" in str(error)
     assert server.requests == []
 
