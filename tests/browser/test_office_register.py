@@ -48,9 +48,8 @@ def moving(tmp_path: Path, astronaut: NDArray[np.uint8], app: App) -> Iterator[P
     image = Image.fromarray(astronaut).resize((480, 480))
     tilted = [image.rotate(4 * np.sin(number / 10), resample=Image.Resampling.BICUBIC) for number in range(60)]
     film = []
-    for number in range(
-        900
-    ):  # half a minute at 30 a second, and no frame twice in it: two photos of one frame are one picture
+    # Half a minute at 30 a second, and no frame twice in it: two photos of one frame are one picture.
+    for number in range(900):
         frame = Image.new("RGB", (640, 480), (120, 125, 130))
         frame.paste(tilted[number % 60], (70 + number // 60, 0))
         film.append(jpeg(frame))
@@ -77,10 +76,16 @@ def give(page: Page, pictures: list[FilePayload]) -> None:
 
 
 def take_photo(page: Page) -> None:
-    """Wait for the camera, and press the button. (The page's Content-Security-Policy forbids ``wait_for_function``.)"""
+    """Wait for the camera, and press the button. (The page's Content-Security-Policy forbids ``wait_for_function``.)
+
+    The film begins anew with each opening of the camera: each photo is taken later in it, so that no two are one frame.
+    """
     camera = page.get_by_test_id("stCameraInput")
+    begins_s = 0.7 * page.locator(".register-crop").count()
     for _ in range(300):
-        if camera.locator("video").evaluate_all("all => all.length > 0 && all[0].videoWidth > 0"):
+        if camera.locator("video").evaluate_all(
+            "(all, begins) => all.length > 0 && all[0].videoWidth > 0 && all[0].currentTime > begins", begins_s
+        ):
             break
         page.wait_for_timeout(100)
     page.get_by_test_id("stCameraInputButton").click()
