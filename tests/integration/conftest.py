@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from attendance.store.base import Store
 
-TIMEOUT_S = 0.5  # short, so that the tests are; the shipped one is in attendance/settings.py
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -28,12 +26,24 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_path() -> Iterator[Callable[[Path], Store]]:
+def url(path: Path) -> str:
+    """Of the same file."""
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def timeout_s() -> float:
+    """Of the stores that are opened: patience for others who write. The shipped one is in attendance/settings.py."""
+    return 10.0
+
+
+@pytest.fixture
+def open_path(timeout_s: float) -> Iterator[Callable[[Path], Store]]:
     """Open a file as a store; all are closed at the end."""
     opened: list[Store] = []
 
     def open_(path: Path) -> Store:
-        opened.append(connect(f"sqlite:///{path}", timeout_s=TIMEOUT_S))
+        opened.append(connect(f"sqlite:///{path}", timeout_s=timeout_s))
         return opened[-1]
 
     yield open_

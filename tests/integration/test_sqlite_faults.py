@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from attendance.store.base import Store
 
 
+@pytest.fixture
+def timeout_s() -> float:
+    """Short, so that a test which waits for its end is."""
+    return 0.5
+
+
 def mount(folder: Path, *options: str) -> None:
     folder.mkdir(exist_ok=True)
     command = ["mount", *options, str(folder)]
