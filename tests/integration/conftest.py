@@ -1,4 +1,5 @@
-"""Databases for the tests of what can happen to them: an embedded one's file, and servers that speak MongoDB's protocol."""
+"""Databases for the tests of what can happen to them: an embedded one's file, and servers that speak MongoDB's protocol; and
+MLflow's stores, as a server and as a file."""
 
 from __future__ import annotations
 
@@ -6,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pymongo
 import pytest
+from structlog.testing import capture_logs
 
 from attendance.store.connect import connect
+from attendance.tracking import destinations
+from attendance.tracking.client import open_client
+from mlflow_utils import MLflowTracker
+from tests.mlflow_server import MlflowServer
 from tests.mongo_server import MongoServer, mongo_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from mlflow import MlflowClient
     from pymongo.database import Database
 
     from attendance.store.base import Store
@@ -78,3 +85,45 @@ def mongo_database(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
     options: dict[str, Any] = {"tz_aware": True, "datetime_conversion": "DATETIME_AUTO"}
     with pymongo.MongoClient[dict[str, Any]](mongo_url, **options) as client:
         yield client.get_default_database()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Of MLflow, for the tests of one module."""
+    running = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of MLflow's store in a file, for the tests of one module."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture
+def client(uri: str) -> MlflowClient:
+    """MLflow's own, of the same store."""
+    return open_client(uri)
+
+
+@pytest.fixture
+def experiment(request: pytest.FixtureRequest) -> str:
+    """The name of the test's own."""
+    return str(request.node.name)
+
+
+@pytest.fixture
+def tracker(uri: str, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MLflowTracker]:
+    """One whose experiment is the test's own."""
+    monkeypatch.chdir(tmp_path)
+    yield MLflowTracker(experiment, uri)
+    destinations.close_all()
+
+
+@pytest.fixture
+def said() -> Iterator[list[Any]]:
+    """What is logged."""
+    with capture_logs() as entries:
+        yield entries

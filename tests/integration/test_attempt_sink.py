@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 SUMMARY = Summary(10, 8, {"p05": 0.31, "p25": 0.35, "p50": 0.40, "p75": 0.45, "p95": 0.70})
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)  # artifacts of an embedded store go to mlruns/ here

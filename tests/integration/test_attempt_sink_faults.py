@@ -5,9 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,27 +17,14 @@ from attendance.tracking.attempt_tables import AttemptTables
 from attendance.tracking.base import Summary, parameter_set
 from attendance.tracking.sending import Sender
 from attendance.tracking.sink import MlflowSink
-from tests.mlflow_server import MlflowServer
+from tests.mlflow_server import MlflowServer, refusing
 from tests.tracked_attempts import DATASET, SESSION, Notebook, Seen, attempt, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 SUMMARY = Summary(10, 8, {"p50": 0.40})
 SHORT = replace(limits.LIMITS, sink_s=1.5)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    one = MlflowServer(tmp_path_factory.mktemp("server"))
-    one.start()
-    yield one
-    one.kill()
-
-
-@pytest.fixture
-def experiment(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
 
 
 def everything(sink: MlflowSink) -> None:
@@ -167,32 +152,6 @@ def test_a_server_that_refuses_is_an_error_without_the_password(code: int, exper
             with pytest.raises(TrackingError, match=str(code)) as caught:
                 sink.send(SESSION, numbered([1]), DATASET)
             assert "hunter2" not in str(caught.value)
-
-
-@contextmanager
-def refusing(code: int) -> Iterator[str]:
-    """A server that answers every request with this code."""
-
-    class Refuse(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that http.server asks for
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_address[1]}"
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize("uri", ["nonsense://x", "sqlite:////proc/nowhere/mlflow.db", "./mlruns"])

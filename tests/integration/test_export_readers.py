@@ -9,22 +9,13 @@ import pytest
 from attendance.errors import ExportError
 from attendance.export.hold import held
 from attendance.export.validation import validate
-from attendance.store.connect import connect
 from tests.export_makers import check_whole, contents, export, fill
 from tests.store_makers import MODEL, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from attendance.store.base import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=10)
-    yield opened
-    opened.close()
 
 
 def pictures_outside(folder: Path) -> list[Path]:

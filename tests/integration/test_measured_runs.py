@@ -15,7 +15,6 @@ from attendance.services.measured_note import note
 from attendance.services.measurement import Setting
 from attendance.tracking.client import open_client
 from tests.fakes import House
-from tests.mlflow_server import MlflowServer
 from tests.real_server import free_port
 
 if TYPE_CHECKING:
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attendance.services.error_report import ErrorReport
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    running = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    running.start()
-    yield running
-    running.kill()
 
 
 @pytest.fixture(params=["server", "sqlite"])

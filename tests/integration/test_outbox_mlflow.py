@@ -22,7 +22,6 @@ from attendance.services.tracking_notes import Notes, pseudonyms
 from attendance.store.connect import connect
 from attendance.tracking.client import open_client
 from attendance.tracking.sink import MlflowSink
-from tests.mlflow_server import MlflowServer
 from tests.outbox_place import QUICK, make
 from tests.store_makers import MODEL, after, attempt, person, references
 
@@ -31,29 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attendance.store.base import Store
+    from tests.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.slow
 PER_ATTEMPT = ("verification_threshold", "verification_match")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    one = MlflowServer(tmp_path_factory.mktemp("server"))
-    one.start()
-    yield one
-    one.kill()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def experiment(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
 
 
 def outbox_to(uri: str, experiment: str, store: Store, *, hidden: bool = False) -> Outbox:
@@ -203,15 +183,13 @@ def test_a_slow_server_is_waited_for(server: MlflowServer, store: Store, experim
     assert steps(server.url, experiment) == once(6)
 
 
-def test_a_full_disk(store: Store, tmp_path: Path, experiment: str) -> None:
+def test_a_full_disk(store: Store, url: str, tmp_path: Path, experiment: str) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     make(store, 2)
     assert outbox_to(uri, experiment, store).flush(120).sent == 2
     make(store, 300, start=100)
     limit = (tmp_path / "mlflow.db").stat().st_size + 20_000
-    child = multiprocessing.get_context("spawn").Process(
-        target=send_on_a_full_disk, args=(f"sqlite:///{tmp_path}/a.db", uri, experiment, limit)
-    )
+    child = multiprocessing.get_context("spawn").Process(target=send_on_a_full_disk, args=(url, uri, experiment, limit))
     child.start()
     child.join(120)
     assert child.exitcode == 0

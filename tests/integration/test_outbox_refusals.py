@@ -12,35 +12,16 @@ from attendance.errors import TrackingError
 from attendance.services.outbox import Outbox, Round
 from attendance.services.sessions import Sessions
 from attendance.services.tracking_notes import Notes
-from attendance.store.connect import connect
 from attendance.tracking.base import AttemptsRefusedError
 from attendance.tracking.sink import MlflowSink
-from tests.mlflow_server import MlflowServer
 from tests.outbox_place import QUICK, make
 from tests.tracked_attempts import DATASET, SESSION, Notebook, Seen, attempt, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from attendance.store.base import Store
+    from tests.mlflow_server import MlflowServer
 
 BEFORE_ALL_TIME = datetime(1969, 7, 20, 20, 17, tzinfo=UTC)  # of a clock that was never set; MLflow: "nonnegative long"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    one = MlflowServer(tmp_path_factory.mktemp("server"))
-    one.start()
-    yield one
-    one.kill()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
 
 
 def outbox_to(uri: str, experiment: str, store: Store) -> Outbox:

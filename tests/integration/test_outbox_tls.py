@@ -16,7 +16,6 @@ import pytest
 from attendance.services.outbox import Outbox, Round
 from attendance.services.sessions import Sessions
 from attendance.services.tracking_notes import Notes
-from attendance.store.connect import connect
 from attendance.tracking.sink import MlflowSink
 from tests.mlflow_server import MlflowServer
 from tests.outbox_place import QUICK, make
@@ -92,13 +91,6 @@ def wait_for(url: str, folder: Path) -> None:
         else:
             return
     raise RuntimeError((folder / "log").read_text() + (folder / "error.log").read_text())
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
 
 
 def test_certificate_and_password(place: tuple[str, Path], store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

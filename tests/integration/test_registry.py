@@ -16,11 +16,12 @@ from attendance.bootstrap import registered
 from attendance.faces import bundle
 from attendance.services import kept_recogniser
 from tests.cli_shell import Shell
-from tests.mlflow_server import MlflowServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.mlflow_server import MlflowServer
 
 URI = "models:/face-recogniser@champion"
 # As somebody would who has nothing of ours: another folder, no path to the repository, warnings left as they are.
@@ -39,14 +40,6 @@ import attendance
 schema = model.metadata.get_input_schema().input_names()
 print(json.dumps({"rows": rows, "attendance": attendance.__file__, "inputs": schema}))
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    running = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    running.start()
-    yield running
-    running.kill()
 
 
 @pytest.fixture

@@ -8,16 +8,14 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from attendance.tracking import destinations, limits
 from attendance.tracking.client import bounded, open_client
 from mlflow_utils import MLflowTracker
-from tests.mlflow_server import MlflowServer
+from tests.mlflow_server import MlflowServer, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,26 +27,12 @@ if TYPE_CHECKING:
 AWAY = "http://127.0.0.1:9"  # nothing listens on the discard port
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    one = MlflowServer(tmp_path_factory.mktemp("server"))
-    one.start()
-    yield one
-    one.kill()
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Shorter pauses, so that the tests are short; the bounds on waiting are the shipped ones."""
     monkeypatch.setattr(limits, "LIMITS", replace(limits.LIMITS, retry_first_s=0.1, retry_longest_s=0.5, call_s=3))
     yield
     destinations.close_all()
-
-
-@pytest.fixture
-def said() -> Iterator[list[Any]]:
-    with capture_logs() as entries:
-        yield entries
 
 
 @pytest.fixture
@@ -140,32 +124,6 @@ def test_a_server_that_refuses_is_one_warning_and_no_wait(code: int, said: list[
         destinations.close_all()
     assert events(said) == ["tracking_away", "tracking_calls_lost"]
     assert "secret" not in str(said)
-
-
-@contextmanager
-def refusing(code: int) -> Iterator[str]:
-    """A server that answers every request with this code."""
-
-    class Refuse(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that http.server asks for
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_address[1]}"
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 def test_a_server_that_hangs_gets_it_all_when_it_goes_on(

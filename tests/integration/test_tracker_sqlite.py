@@ -7,55 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
-from structlog.testing import capture_logs
 
 import mlflow_utils
-from attendance.tracking import destinations
-from attendance.tracking.client import open_client
 from mlflow_utils import MLflowTracker
+from tests.tracked_runs import own_tags, runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import pytest
     from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
-@pytest.fixture
-def client(uri: str) -> MlflowClient:
-    return open_client(uri)
-
-
-@pytest.fixture
-def said() -> Iterator[list[Any]]:
-    with capture_logs() as entries:
-        yield entries
-
-
-@pytest.fixture
-def tracker(
-    uri: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MLflowTracker]:
-    """One whose experiment is the test's own."""
-    monkeypatch.chdir(tmp_path)
-    yield MLflowTracker(request.node.name, uri)
-    destinations.close_all()
-
-
-def runs_of(client: MlflowClient, tracker: MLflowTracker) -> dict[str, Run]:
-    experiment = client.get_experiment_by_name(tracker.experiment_name)
-    assert experiment is not None
-    return {str(run.info.run_name): run for run in client.search_runs([experiment.experiment_id])}
-
-
-def own_tags(run: Run) -> dict[str, str]:
-    return {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
 
 
 def test_everything_of_a_run_is_there_when_its_block_is_left(
