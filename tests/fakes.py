@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 DIMENSION = 128
 THRESHOLD = 0.54
+OTHER = "other-v1/box"  # a model that is not the engine's own
 SPREAD = 0.2  # length of the step from a person's centre to a variant: two variants are about 0.28 apart
 
 

@@ -10,6 +10,8 @@ from attendance.services.live import LivePolicy, LiveService
 from tests.fakes import FACE, FakeEngine, House, picture
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from attendance.domain.model import Capture
@@ -66,6 +68,15 @@ class Kiosk:
     def wait(self, seconds: float) -> None:
         self.now += seconds
         self.house.clock.forward(seconds)
+
+
+def house_in(folder: Path) -> Iterator[House]:
+    """The services with Maria and Tom, where faces can move; closed at the end; for a fixture."""
+    house = House(folder, engine=MovingEngine())
+    house.add("Maria", MARIA)
+    house.add("Tom", TOM)
+    yield house
+    house.real_store.close()
 
 
 def names_in(answer: LiveAnswer) -> bool:

@@ -12,6 +12,7 @@ from attendance.api.running import reset, running
 from attendance.domain.model import Reason
 from attendance.settings import Settings
 from attendance.ui import thresholds_job
+from tests.calibrations import everybody
 from tests.fakes import FakeEngine, House, picture
 from tests.store_makers import after, attempt
 
@@ -48,11 +49,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path, engine=FakeEngine(MODEL))
     yield made
     made.real_store.close()
-
-
-def everybody(house: House, people: int = 8, pictures: int = 5) -> None:
-    for person in range(people):
-        house.add(f"Person {chr(65 + person)}", person, pictures)
 
 
 def opened() -> AppTest:

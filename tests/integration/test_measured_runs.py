@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from attendance.bootstrap.measured_runs import EXPERIMENT, track
-from attendance.faces.gallery import MatrixGallery
-from attendance.services.calibrate import Calibration, compared
 from attendance.services.calibration_report import html
 from attendance.services.measured_note import note
-from attendance.services.measurement import Setting
 from attendance.tracking.client import open_client
-from tests.fakes import House
+from tests.calibrations import calibrated
 from tests.real_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from attendance.services.calibrate import Calibration
     from attendance.services.error_report import ErrorReport
 
 
@@ -34,14 +31,7 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def calibration(tmp_path: Path) -> Iterator[Calibration]:
-    house = House(tmp_path)
-    for person in range(8):
-        house.add(f"Person {chr(65 + person)}", person, 4)
-    model = replace(house.engine.model, threshold=0.3)
-    made = compared(house.real_store, Setting(model, house.engine.options.as_dict(), 0.05), MatrixGallery)
-    assert isinstance(made, Calibration)
-    yield made
-    house.real_store.close()
+    yield from calibrated(tmp_path, pictures=4, threshold=0.3)
 
 
 def sent(uri: str, reports: list[ErrorReport]) -> str:

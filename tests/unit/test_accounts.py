@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -14,22 +13,13 @@ from hypothesis import strategies as st
 
 from attendance.errors import AccountError
 from attendance.services import passwords
-from tests.account_place import GOOD, OTHER, Place, place_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.account_place import GOOD, OTHER, Place
 
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same hashes in microseconds."""
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    yield from place_in(tmp_path)
 
 
 def reason(place: Place, token: str, password: str = OTHER) -> str:

@@ -15,7 +15,7 @@ from attendance.services.changeover import Changeover, State, Wish, change_over,
 from attendance.services.choices import Choices
 from attendance.services.reembed import BATCH
 from attendance.settings import Params
-from tests.fakes import FakeEngine, House, away, picture
+from tests.fakes import OTHER, FakeEngine, House, away, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,27 +24,15 @@ if TYPE_CHECKING:
     from attendance.services.reembed import ReembedService
     from attendance.store.base import Store
 
-OTHER = "other-v1/box"
 VALUES = {"recognition.use_alignment": False}
 PICTURES = 24
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def house(house: House) -> House:
     for person in range(6):
-        made.add(f"Person {person}", person, pictures=4)
-    yield made
-    made.real_store.close()
-
-
-@pytest.fixture
-def other(house: House, tmp_path: Path) -> Iterator[House]:
-    """The same database with the other options, as the job opens it."""
-    made = House(tmp_path, engine=FakeEngine(OTHER))
-    assert made.url == house.url
-    yield made
-    made.real_store.close()
+        house.add(f"Person {person}", person, pictures=4)
+    return house
 
 
 def choices_of(house: House) -> Choices:

@@ -19,19 +19,11 @@ from attendance.store.connect import connect
 from tests.fakes import Clock, Wrapped, away
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from attendance.store.base import Store
 
 FILE = flat(Params())
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -15,27 +15,12 @@ import numpy as np
 import pytest
 
 from attendance.domain.model import Attempt, Decision, Mode, NewReference, Outcome, Person, Reason
-from attendance.store.connect import connect
-from tests.cli_shell import Answer, Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attendance.store.base import Store
+    from tests.cli_shell import Answer, Shell
 
 MODEL = "dlib-resnet-v1/align-m20-flip"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    return Shell(tmp_path, monkeypatch, capfdbinary)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
-    yield opened
-    opened.close()
 
 
 def add(store: Store, name: str, **more: Any) -> Person:

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attendance.store.connect import connect
-from tests.cli_shell import Shell
 from tests.store_makers import MODEL, person, references
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    return Shell(tmp_path, monkeypatch, capfdbinary)
+    from tests.cli_shell import Shell
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 from attendance.services.accounts import Accounts
 from attendance.store.connect import connect
 from tests.account_place import GOOD
-from tests.cli_shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.cli_shell import Shell
 
 
 @pytest.fixture
@@ -24,11 +25,6 @@ def accounts(tmp_path: Path) -> Iterator[Accounts]:
     store = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
     yield Accounts(store, idle=timedelta(minutes=30), longest=timedelta(hours=12))
     store.close()
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    return Shell(tmp_path, monkeypatch, capfdbinary)
 
 
 def token_of(url: str) -> str:

@@ -12,12 +12,10 @@ from attendance.bootstrap import tracking as parts_module
 from attendance.bootstrap.tracking import tracking_of
 from attendance.services.outbox import Round
 from attendance.settings import load
-from attendance.store.connect import connect
 from tests.cli_shell import Shell
 from tests.store_makers import attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from attendance.store.base import Store
@@ -28,13 +26,6 @@ AWAY = "http://joe:secret@127.0.0.1:9/"  # nothing listens on the discard port
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
     return Shell(tmp_path, monkeypatch, capfdbinary, MLFLOW_TRACKING_URI=AWAY)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
-    yield opened
-    opened.close()
 
 
 def test_off_with_nothing_to_say(shell: Shell) -> None:

@@ -14,18 +14,11 @@ from attendance.errors import AccountError, NameRefusedError
 from attendance.services import devices
 from attendance.services.code_words import WORDS
 from attendance.services.devices import MAX_WAITING, MAX_WAITING_HERE, Device, Devices
-from tests.account_place import Place, place_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.account_place import Place
 
 BY = "operator"
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    yield from place_in(tmp_path)
 
 
 def refused(place: Place, code: str) -> str:

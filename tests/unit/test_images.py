@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@pytest.fixture(scope="module")
-def portrait(astronaut: NDArray[np.uint8]) -> Image.Image:
-    """Not square, so that a wrong turn shows in the shape."""
-    return Image.fromarray(astronaut[:240, 130:310])
-
-
 @pytest.mark.parametrize(
     ("kind", "options", "mean"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +15,6 @@ from attendance.errors import ImageUnreadableError
 from attendance.faces import images
 from attendance.faces.images import decode
 from tests.picture_files import MAX_PIXELS, close, read, reason, save
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-@pytest.fixture(scope="module")
-def portrait(astronaut: NDArray[np.uint8]) -> Image.Image:
-    """Not square, so that a wrong turn shows in the shape."""
-    return Image.fromarray(astronaut[:240, 130:310])
 
 
 def test_limits_hold_before_anything_is_decoded(astronaut_jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from attendance.domain.model import Decision, Mode, Outcome, Reason
 from attendance.services.live import LivePolicy, LiveService
 from tests.fakes import FakeEngine, House, picture
-from tests.live_kiosk import MARIA, STEP_S, STRANGER, TOM, Kiosk, MovingEngine, names_in
+from tests.live_kiosk import MARIA, STEP_S, STRANGER, TOM, Kiosk, house_in, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path, engine=MovingEngine())
-    made.add("Maria", MARIA)
-    made.add("Tom", TOM)
-    yield made
-    made.real_store.close()
+    yield from house_in(tmp_path)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from attendance.domain.model import Mode, Outcome, Reason
 from attendance.errors import InferenceError, StoreUnavailableError
 from attendance.services import live_views
 from tests.fakes import House, away, picture
-from tests.live_kiosk import MARIA, STRANGER, TOM, Kiosk, MovingEngine, names_in
+from tests.live_kiosk import MARIA, STRANGER, TOM, Kiosk, house_in, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path, engine=MovingEngine())
-    made.add("Maria", MARIA)
-    made.add("Tom", TOM)
-    yield made
-    made.real_store.close()
+    yield from house_in(tmp_path)
 
 
 @pytest.fixture

@@ -7,30 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attendance.faces.gallery import MatrixGallery
-from attendance.services.calibrate import Calibration, compared
 from attendance.services.error_report import Target
 from attendance.services.measured_note import note, recommended
-from attendance.services.measurement import Setting
-from tests.fakes import House
+from tests.calibrations import calibrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from attendance.services.calibrate import Calibration
     from attendance.services.error_report import ErrorReport
 
 
 @pytest.fixture
 def calibration(tmp_path: Path) -> Iterator[Calibration]:
-    house = House(tmp_path)
-    for person in range(8):
-        house.add(f"Person {chr(65 + person)}", person, 4)
-    model = replace(house.engine.model, threshold=0.3)
-    made = compared(house.real_store, Setting(model, house.engine.options.as_dict(), 0.05), MatrixGallery)
-    assert isinstance(made, Calibration)
-    yield made
-    house.real_store.close()
+    yield from calibrated(tmp_path, pictures=4, threshold=0.3)
 
 
 def answerable(report: ErrorReport, threshold: float) -> ErrorReport:

@@ -14,29 +14,15 @@ from attendance.services.outbox import Round
 from attendance.services.pace import Pace
 from attendance.services.sessions import OPEN, Sessions
 from attendance.services.turn import Turn, TurnLostError
-from attendance.store.connect import connect
 from attendance.tracking.base import parameter_set
 from tests.outbox_place import QUICK, FolderSink, make, outbox_of
 from tests.store_makers import MODEL, NOON, after, attempt, person, references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from attendance.store.base import Store
     from attendance.tracking.base import AttemptSink
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def sink(tmp_path: Path) -> FolderSink:
-    return FolderSink(tmp_path / "sink")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

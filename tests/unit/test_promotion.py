@@ -12,12 +12,10 @@ import pytest
 from attendance.domain.registered import CHALLENGER, CHAMPION, Version
 from attendance.errors import RegistryError, StoreUnavailableError
 from attendance.services.promotion import EVALUATION, Who, evaluations, promote, rollback, verdict_on
-from attendance.store.connect import connect
 from tests.fakes import Clock, Wrapped, away
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from attendance.services.promotion import Outcome
     from attendance.store.base import Store
@@ -58,13 +56,6 @@ class Registry:
 
     def measured(self, number: int, rates: Mapping[str, float], digest: str = SAME, at: str = "2026-03-01") -> None:
         self.tags[number][EVALUATION + digest] = json.dumps({"at": at, "metrics": dict(rates)})
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = connect(f"sqlite:///{tmp_path}/attendance.db", timeout_s=2.5)
-    yield made
-    made.close()
 
 
 def promoted(registry: Registry, store: Store, number: int, *, force: bool = False, reason: str = "") -> Outcome:

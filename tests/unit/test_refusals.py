@@ -11,29 +11,13 @@ from attendance.services.outbox import Round
 from attendance.services.pace import Pace
 from attendance.services.refusals import KIND, Refusals
 from attendance.services.tracking_status import refusals, tracking_findings
-from attendance.store.connect import connect
 from tests.outbox_place import FolderSink, make, outbox_of
 from tests.store_makers import NOON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from attendance.services.outbox_state import State
     from attendance.store.base import Store
     from attendance.tracking.base import Session
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def sink(tmp_path: Path) -> FolderSink:
-    return FolderSink(tmp_path / "sink")
 
 
 def words(state: State) -> str:

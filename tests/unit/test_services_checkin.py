@@ -14,7 +14,7 @@ from attendance.errors import (
     TemplateMismatchError,
 )
 from attendance.services.enrol import NamedPicture
-from tests.fakes import FakeEngine, House, embedding, picture
+from tests.fakes import OTHER, FakeEngine, House, embedding, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +165,7 @@ def test_a_name_as_an_attack_is_stored_safely(house: House, name: str) -> None:
 
 def test_another_models_templates_are_never_compared(house: House, tmp_path: Path) -> None:
     house.add("Maria", 1)
-    other = House(tmp_path, engine=FakeEngine("other-v1/box"))
+    other = House(tmp_path, engine=FakeEngine(OTHER))
     with pytest.raises(TemplateMismatchError):
         other.checkin.attempt(picture(1, 7))
     assert other.attempts() == []

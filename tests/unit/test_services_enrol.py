@@ -23,7 +23,7 @@ from attendance.errors import (
     TemplateMismatchError,
 )
 from attendance.services.enrol import NamedPicture
-from tests.fakes import FakeEngine, House, away, picture
+from tests.fakes import OTHER, FakeEngine, House, away, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,10 +176,10 @@ def test_a_preview_says_what_is_wrong_and_changes_nothing(house: House) -> None:
 
 def test_templates_of_another_model_are_never_mixed_in(house: House, tmp_path: Path) -> None:
     house.add("Maria", 1)
-    other = House(tmp_path, engine=FakeEngine("other-v1/box"))
+    other = House(tmp_path, engine=FakeEngine(OTHER))
     with pytest.raises(TemplateMismatchError) as caught:
         other.add("Tom", 2)
-    assert (caught.value.active, caught.value.stored) == ("other-v1/box", house.engine.model.model_id)
+    assert (caught.value.active, caught.value.stored) == (OTHER, house.engine.model.model_id)
     other.real_store.close()
 
 

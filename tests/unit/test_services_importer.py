@@ -13,7 +13,7 @@ from attendance.errors import SettingsError, StoreUnavailableError, TemplateMism
 from attendance.services.import_person import LOT
 from attendance.services.import_report import ImportReport, ImportStatus
 from attendance.services.importer import import_folder
-from tests.fakes import FakeEngine, House, away, picture
+from tests.fakes import OTHER, FakeEngine, House, away, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,7 +241,7 @@ def test_it_cannot_begin_without_a_folder_a_store_or_the_right_model(house: Hous
     with pytest.raises(StoreUnavailableError):
         import_folder(folder, house.enrol)
     house.store.restore()
-    other = House(folder.parent, engine=FakeEngine("other-v1/box"))
+    other = House(folder.parent, engine=FakeEngine(OTHER))
     with pytest.raises(TemplateMismatchError):
         import_folder(folder, other.enrol)
     other.real_store.close()

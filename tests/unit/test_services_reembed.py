@@ -9,31 +9,17 @@ import pytest
 from attendance.domain.model import Decision
 from attendance.errors import InferenceError, StoreUnavailableError
 from attendance.services.reembed import BATCH
-from tests.fakes import FakeEngine, House, away, picture
+from tests.fakes import OTHER, House, away, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-OTHER = "other-v1/box"
-
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def house(house: House) -> House:
     for person in range(6):
-        made.add(f"Person {person}", person, pictures=4)
-    yield made
-    made.real_store.close()
-
-
-@pytest.fixture
-def other(house: House, tmp_path: Path) -> Iterator[House]:
-    """The same database, opened with another model."""
-    made = House(tmp_path, engine=FakeEngine(OTHER))
-    assert made.url == house.url
-    yield made
-    made.real_store.close()
+        house.add(f"Person {person}", person, pictures=4)
+    return house
 
 
 def test_every_picture_gets_a_template_and_the_model_is_switched_at_the_end(house: House, other: House) -> None:

@@ -12,7 +12,7 @@ from attendance.domain.model import PersonStatus
 from attendance.errors import PersonNotFoundError, StoreUnavailableError, TemplateMismatchError
 from attendance.services.enrol import NamedPicture
 from attendance.services.roster import MAX_AGE_S
-from tests.fakes import DIMENSION, FakeEngine, House, away, embedding, picture
+from tests.fakes import DIMENSION, OTHER, FakeEngine, House, away, embedding, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +117,7 @@ def test_the_engines_model_must_be_the_one_that_decides(house: House, tmp_path: 
     house.roster.ready()  # nobody is enrolled, so nothing can differ
     house.add("Maria", 1)
     house.roster.ready()
-    other = House(tmp_path, engine=FakeEngine("other-v1/box"))
+    other = House(tmp_path, engine=FakeEngine(OTHER))
     with pytest.raises(TemplateMismatchError, match="reembed"):
         other.roster.ready()
     other.reembed.run()

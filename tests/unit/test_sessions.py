@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 from attendance.services.accounts import Accounts
-from tests.account_place import IDLE, LONGEST, Place, place_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    yield from place_in(tmp_path)
+from tests.account_place import IDLE, LONGEST, Place
 
 
 def test_a_session_is_known_to_every_process_and_survives_a_restart(place: Place) -> None:

@@ -18,7 +18,6 @@ from attendance.services import status
 from attendance.services.choices import Chosen
 from attendance.services.status import Finding, Status, found, headline, worst
 from attendance.settings import Params, Settings
-from tests.cli_shell import Shell
 from tests.fakes import House, away, picture
 
 if TYPE_CHECKING:
@@ -26,13 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attendance.store.base import Store
+    from tests.cli_shell import Shell
 
 FILE = flat(Params())
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    return Shell(tmp_path, monkeypatch, capfdbinary)
 
 
 def messages(findings: object) -> list[str]:

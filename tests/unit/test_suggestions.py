@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from attendance.faces.gallery import MatrixGallery
-from attendance.services.calibrate import Calibration, compared
-from attendance.services.measurement import Setting
 from attendance.services.suggestions import changes, suggestions
-from tests.fakes import House
+from tests.calibrations import calibrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from attendance.services.calibrate import Calibration
+
 
 @pytest.fixture
 def calibration(tmp_path: Path) -> Iterator[Calibration]:
-    house = House(tmp_path)
-    for person in range(8):
-        house.add(f"Person {chr(65 + person)}", person, 5)
-    model = replace(house.engine.model, threshold=0.25)
-    made = compared(house.real_store, Setting(model, house.engine.options.as_dict(), 0.05), MatrixGallery)
-    assert isinstance(made, Calibration)
-    yield made
-    house.real_store.close()
+    yield from calibrated(tmp_path, pictures=5, threshold=0.25)
 
 
 def test_a_suggested_threshold_keeps_what_it_promises(calibration: Calibration) -> None:

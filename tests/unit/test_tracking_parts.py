@@ -18,18 +18,10 @@ from attendance.store.connect import connect
 from tests.store_makers import NOON, after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from attendance.services.status import Finding
     from attendance.store.base import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = connect(f"sqlite:///{tmp_path}/a.db", timeout_s=5)
-    yield opened
-    opened.close()
 
 
 def test_the_switch_is_saved_over_the_setting_and_audited(store: Store) -> None:

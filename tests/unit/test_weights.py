@@ -14,20 +14,12 @@ import pytest
 from attendance.faces.network import Limits
 from attendance.faces.published import FACENET, Published
 from attendance.faces.weights import fetch
-from tests.weights_server import BODY, STOPPED, UNANSWERED, refused, serving
+from tests.weights_server import BODY, STOPPED, UNANSWERED, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.weights_server import Server
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with serving() as running:
-        yield running
 
 
 def test_it_is_downloaded_once_with_progress(server: Server, tmp_path: Path) -> None:

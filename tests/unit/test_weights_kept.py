@@ -15,20 +15,12 @@ from attendance.errors import WeightsUnavailableError
 from attendance.faces.files import locked, sha256_of, write_whole
 from attendance.faces.published import FACENET
 from attendance.faces.weights import fetch, verify
-from tests.weights_server import BODY, UNANSWERED, refused, serving
+from tests.weights_server import BODY, UNANSWERED, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.weights_server import Server
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with serving() as running:
-        yield running
 
 
 def test_offline_never_tries(server: Server, tmp_path: Path) -> None:
