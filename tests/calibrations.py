@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attendance.faces.gallery import MatrixGallery
 from attendance.services.calibrate import Calibration, compared
@@ -13,6 +14,8 @@ from tests.fakes import House
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from attendance.domain.model import Person
 
 
 def everybody(house: House, people: int = 8, pictures: int = 5) -> None:
@@ -24,6 +27,12 @@ def everybody(house: House, people: int = 8, pictures: int = 5) -> None:
 def calibrated(folder: Path, pictures: int, threshold: float) -> Iterator[Calibration]:
     """The calibration of eight people at a threshold; its store is closed at the end; for a fixture."""
     house = House(folder)
+    numbers, new = itertools.count(), house.enrol.new_person
+
+    def numbered(*args: Any, **kwargs: Any) -> Person:
+        return replace(new(*args, **kwargs), person_id=f"{next(numbers):032x}")
+
+    house.enrol.new_person = numbered  # type: ignore[method-assign]  # people are drawn by their ids: the same intervals each time
     everybody(house, pictures=pictures)
     model = replace(house.engine.model, threshold=threshold)
     made = compared(house.real_store, Setting(model, house.engine.options.as_dict(), 0.05), MatrixGallery)
