@@ -39,6 +39,12 @@ def office(under_test: str, **query: str) -> AppTest:
     return app
 
 
+def said(app: AppTest) -> str:
+    """Every sentence on the page, without Markdown's backslashes."""
+    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
+    return "\n".join(str(one.value) for one in parts).replace("\\", "")
+
+
 def house_in(folder: Path) -> House:
     """A store that the pages of this test open too."""
     return House(folder, engine=FakeEngine(MODEL))

@@ -8,12 +8,10 @@ import pytest
 
 from attendance.domain.model import PersonStatus
 from attendance.ui.people_quality import Grade, in_words, lowest
-from attendance.ui.resources import forget_application
-from tests.app.office import house_in, office, with_records
+from tests.app.office import house_in, office
 from tests.fakes import quality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from streamlit.testing.v1 import AppTest
@@ -21,24 +19,8 @@ if TYPE_CHECKING:
     from attendance.domain.model import Person
     from tests.fakes import House
 
+pytestmark = pytest.mark.usefixtures("own_application")
 NAME = "Maria <b>L</b>"
-
-
-@pytest.fixture(autouse=True)
-def _app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ATTEND_STORE_URL", f"sqlite:///{tmp_path}/attendance.db")
-    monkeypatch.setenv("ATTEND_TIMEZONE", "Europe/Stockholm")
-    monkeypatch.setenv("ATTEND_ACCELERATE", "false")
-    forget_application()
-    yield
-    forget_application()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = with_records(tmp_path)
-    yield made
-    made.real_store.close()
 
 
 @pytest.fixture

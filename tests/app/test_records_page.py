@@ -13,33 +13,16 @@ from attendance.services.reports import RecordQuery
 from attendance.services.spreadsheet import Kind
 from attendance.ui.charts import DARK, LIGHT, arrivals, arrivals_sentence
 from attendance.ui.records_files import file_name
-from attendance.ui.resources import forget_application
-from tests.app.office import DAY, house_in, office, with_records
+from tests.app.office import DAY, house_in, office
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from streamlit.testing.v1 import AppTest
 
     from tests.fakes import House
 
-
-@pytest.fixture(autouse=True)
-def _app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ATTEND_STORE_URL", f"sqlite:///{tmp_path}/attendance.db")
-    monkeypatch.setenv("ATTEND_TIMEZONE", "Europe/Stockholm")
-    monkeypatch.setenv("ATTEND_ACCELERATE", "false")
-    forget_application()
-    yield
-    forget_application()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = with_records(tmp_path)
-    yield made
-    made.real_store.close()
+pytestmark = pytest.mark.usefixtures("own_application")
 
 
 def shown(app: AppTest) -> AppTest:

@@ -12,6 +12,7 @@ from attendance.api.running import reset, running
 from attendance.domain.model import Reason
 from attendance.settings import Settings
 from attendance.ui import settings_job
+from tests.app.office import said
 from tests.store_makers import after, attempt, person, references
 
 if TYPE_CHECKING:
@@ -45,12 +46,6 @@ def opened() -> AppTest:
     app = AppTest.from_function(page, default_timeout=120).run()
     assert not app.exception
     return app
-
-
-def said(app: AppTest) -> str:
-    """Every sentence on the page, without Markdown's backslashes."""
-    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
-    return "\n".join(str(one.value) for one in parts).replace("\\", "")
 
 
 def button(app: AppTest, label: str) -> object:

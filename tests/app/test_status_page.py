@@ -14,6 +14,7 @@ from attendance.services.choices import Choices
 from attendance.services.devices import Devices
 from attendance.settings import Settings
 from attendance.ui.status_rows import APART, PARTS, marked
+from tests.app.office import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,6 @@ def opened() -> AppTest:
     app = AppTest.from_function(page, default_timeout=120).run()
     assert not app.exception
     return app
-
-
-def said(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
-    return "\n".join(str(one.value) for one in parts).replace("\\", "")
 
 
 def headline(app: AppTest) -> str:

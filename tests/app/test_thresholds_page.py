@@ -12,6 +12,7 @@ from attendance.api.running import reset, running
 from attendance.domain.model import Reason
 from attendance.settings import Settings
 from attendance.ui import thresholds_job
+from tests.app.office import said
 from tests.calibrations import everybody
 from tests.fakes import FakeEngine, House, picture
 from tests.store_makers import after, attempt
@@ -58,11 +59,6 @@ def opened() -> AppTest:
     app = app.run()
     assert not app.exception
     return app
-
-
-def said(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
-    return "\n".join(str(one.value) for one in parts).replace("\\", "")
 
 
 def press(app: AppTest, label: str) -> AppTest:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pymongo
 import pytest
+from PIL import Image
 from structlog.testing import capture_logs
 
 from attendance.store.connect import connect
 from attendance.tracking import destinations
 from attendance.tracking.client import open_client
 from mlflow_utils import MLflowTracker
+from tests.cli_shell import Shell
 from tests.mlflow_server import MlflowServer
 from tests.mongo_server import MongoServer, mongo_server
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import numpy as np
     from mlflow import MlflowClient
+    from numpy.typing import NDArray
     from pymongo.database import Database
 
     from attendance.store.base import Store
@@ -127,3 +131,17 @@ def said() -> Iterator[list[Any]]:
     """What is logged."""
     with capture_logs() as entries:
         yield entries
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    astronaut_jpeg: bytes,
+    astronaut: NDArray[np.uint8],
+) -> Shell:
+    """The command line, with two pictures of the portrait that anybody may see in its folder."""
+    (tmp_path / "one.jpg").write_bytes(astronaut_jpeg)
+    Image.fromarray(astronaut).crop((60, 0, 400, 340)).save(tmp_path / "two.png")
+    return Shell(tmp_path, monkeypatch, capfdbinary, ATTEND_ACCELERATE="0")

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from tests.cli_shell import Shell
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import pytest
-    from numpy.typing import NDArray
+
+    from tests.cli_shell import Shell
 
 
 def test_a_check_in_works_at_once_after_a_restore(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-    astronaut_jpeg: bytes,
-    astronaut: NDArray[np.uint8],
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut_jpeg: bytes
 ) -> None:
-    shell = Shell(tmp_path, monkeypatch, capfdbinary, ATTEND_ACCELERATE="0")
-    (tmp_path / "one.jpg").write_bytes(astronaut_jpeg)
-    Image.fromarray(astronaut).crop((60, 0, 400, 340)).save(tmp_path / "two.png")
     assert shell("enrol", "Eileen Collins", "one.jpg").code == 0
     assert shell("check-in", "two.png", "--json").document["outcome"] == "recorded"
     assert shell("export", "--json").document["pictures"]["added"] == 1
