@@ -17,7 +17,7 @@ from attendance.settings import Settings, load
 from bench.comparisons import UNKNOWN, Embeddings, searches, singles, verifications
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -109,8 +109,8 @@ def identifications(people: dict[str, F32], threshold: float, ambiguity: float) 
         )
 
 
-def main() -> int:
-    """Print the tables."""
+def show(tables: Callable[[Settings, Path], Iterator[str]]) -> int:
+    """Print what is measured on the shared pictures; the exit code."""
     if not FACES.is_dir():
         sys.stderr.write("The measurement needs the shared face pictures beside the repository.\n")
         return 1
@@ -120,4 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(show(tables))

@@ -16,8 +16,7 @@ from PIL import Image
 
 from attendance.domain.model import RecognitionOptions
 from attendance.faces.images import decode
-from attendance.settings import Settings, load
-from bench.accuracy import FACES
+from bench.accuracy import show
 from bench.comparisons import Embeddings, rule_distances
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from attendance.settings import Settings
 
     Image8 = NDArray[np.uint8]
     F32 = NDArray[np.float32]
@@ -131,15 +132,5 @@ def compared(originals: list[tuple[str, F32]], probes: list[F32 | None], count: 
     return np.concatenate(genuine), np.concatenate(impostor)
 
 
-def main() -> int:
-    """Print the table."""
-    if not FACES.is_dir():
-        sys.stderr.write("The measurement needs the shared face pictures beside the repository.\n")
-        return 1
-    for line in tables(load(), FACES):
-        print(line)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(show(tables))

@@ -9,20 +9,29 @@ import pytest
 
 from attendance.domain.model import Kept, Outcome, RecordFilter, Review
 from attendance.errors import ConflictError
-from attendance.store.mongo import MongoStore
 from tests.mongo_scissors import TIMEOUT_S, assert_tidy, cut_everywhere, reopened
+from tests.mongo_server import opened
 from tests.store_makers import MODEL, NOON, after, attempt, person, references
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attendance.domain.model import Attempt
+    from attendance.store.mongo import MongoStore
+
+
+@pytest.fixture
+def helper(mongo_url: str) -> Iterator[MongoStore]:
+    """One that has been there all the time, so has finished nothing at a start."""
+    with opened(mongo_url, TIMEOUT_S) as store:
+        yield store
 
 
 @pytest.mark.parametrize("helped", [False, True], ids=["restart", "next person"])
-def test_a_check_in_cut_off_anywhere_is_recorded_once(mongo_url: str, helped: bool) -> None:
+def test_a_check_in_cut_off_anywhere_is_recorded_once(mongo_url: str, helper: MongoStore, helped: bool) -> None:
     with reopened(mongo_url) as store:
         ada = store.add_person(person("Ada"), references(1), MODEL)
     rounds: list[Any] = []
-    helper = MongoStore.open(mongo_url, TIMEOUT_S)  # has been there all the time, so has finished nothing at a start
 
     def action(store: MongoStore) -> None:
         rounds.append(attempt(ada, after(1000 * len(rounds))))
@@ -47,18 +56,14 @@ def test_a_check_in_cut_off_anywhere_is_recorded_once(mongo_url: str, helped: bo
             assert (again.outcome, again.replayed) == (Outcome.RECORDED, bool(stored))
             assert [record.attempt_id for record in store.check_ins(since=mine.at_utc)] == [mine.attempt_id]
 
-    try:
-        cut_everywhere(action, check, mongo_url)
-    finally:
-        helper.close()
+    cut_everywhere(action, check, mongo_url)
 
 
-def test_a_dispute_after_a_check_in_that_was_cut_off_anywhere(mongo_url: str) -> None:
+def test_a_dispute_after_a_check_in_that_was_cut_off_anywhere(mongo_url: str, helper: MongoStore) -> None:
     """Whoever disputes it finishes it first, and it begins no cooldown; nobody else has to come in between."""
     with reopened(mongo_url) as store:
         ada = store.add_person(person("Ada"), references(1), MODEL)
     rounds: list[Attempt] = []
-    helper = MongoStore.open(mongo_url, TIMEOUT_S)  # has been there all the time, so has finished nothing at a start
 
     def action(store: MongoStore) -> None:
         rounds.append(attempt(ada, after(1000 * len(rounds))))
@@ -77,10 +82,7 @@ def test_a_dispute_after_a_check_in_that_was_cut_off_anywhere(mongo_url: str) ->
         assert helper.settle(mine, 60.0).attempt == disputed
         assert helper.settle(attempt(ada, mine.at_utc + timedelta(seconds=5)), 60.0).outcome is Outcome.RECORDED
 
-    try:
-        cut_everywhere(action, check, mongo_url)
-    finally:
-        helper.close()
+    cut_everywhere(action, check, mongo_url)
 
 
 def test_a_check_in_after_a_disputed_one_cut_off_anywhere_is_recorded_once(mongo_url: str) -> None:
