@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Final
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
 from attendance.services.measured_note import note, recommended
+from attendance.services.scores import lines_in, write
 from attendance.tracking.tracker import MLflowTracker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from attendance.services.error_report import ErrorReport
+    from attendance.services.scores import Scores
 
 EXPERIMENT: Final = "face-attendance-thresholds"
 ARRIVAL_S: Final = 30.0  # how long somebody waits for the charts to arrive at a server that does answer
 STEPS: Final = 1000  # of the curves: a step is a threshold in thousandths
+SCORES: Final = 200_000  # lines of raw scores that are sent: some 10 MB
 LOWEST: Final = ("eer", "far", "frr", "fpir", "fnir")
 
 
@@ -27,6 +30,7 @@ def track(
     page: str,
     *,
     data: str,
+    scores: Sequence[Scores] = (),
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> str:
@@ -36,6 +40,7 @@ def track(
         reports: at least one; several are combinations of a sweep over the same pictures.
         page: the HTML report of them.
         data: what the data are called.
+        scores: of which the reports are; sent without ids where there are no more than ``SCORES``.
         tracking_uri: None: as ``MLflowTracker`` chooses it.
         tags: further ones of the run.
 
@@ -54,7 +59,7 @@ def track(
             _log_one(tracker, first)
         else:
             _log_sweep(tracker, reports, data)
-        _log_files(tracker, first, page)
+        _log_files(tracker, first, page, scores)
     if not run or run.info.run_id is None:
         return f"Not tracked: MLflow at {masked(tracker.tracking_uri)} was not reached."
     arrived = tracker.flush(ARRIVAL_S)
@@ -104,12 +109,16 @@ def _log_data(tracker: MLflowTracker, report: ErrorReport, name: str) -> None:
     tracker.log_dataset(name, about.digest, source=source, profile=profile, context=report.kind)
 
 
-def _log_files(tracker: MLflowTracker, report: ErrorReport, page: str) -> None:
-    """The report and, each as a file that MLflow shows, its charts."""
+def _log_files(tracker: MLflowTracker, report: ErrorReport, page: str, scores: Sequence[Scores]) -> None:
+    """The report, the raw scores and, each as a file that MLflow shows, the charts."""
     with tempfile.TemporaryDirectory(prefix="attend-measured-") as scratch:
         folder = Path(scratch)
         (folder / "report.html").write_text(page, encoding="utf-8")
         tracker.log_artifact(folder / "report.html")
+        if scores and lines_in(scores) <= SCORES:
+            with (folder / "scores.csv").open("w", encoding="utf-8", newline="") as file:
+                write(file, scores, named=False)
+            tracker.log_artifact(folder / "scores.csv")
         for name, drawn in charts(report).items():
             if drawn:
                 (folder / f"{name}.svg").write_text(standalone(drawn), encoding="utf-8")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from attendance.services.import_folder import PersonFolder
     from attendance.services.measurement import Steps
     from attendance.services.pairs_file import Pair
+    from attendance.services.scores import Scores
     from attendance.services.sweep import Value
 
 log = structlog.get_logger(__name__)
@@ -114,7 +115,9 @@ def combinations(application: Application, tried: Sequence[Mapping[str, Value]])
     return found
 
 
-def when_measured(reports: Sequence[ErrorReport], page: str, *, data: str, track: bool) -> str:
+def when_measured(
+    reports: Sequence[ErrorReport], page: str, *, data: str, track: bool, scores: Sequence[Scores] = ()
+) -> str:
     """Told of every finished measurement.
 
     Args:
@@ -122,6 +125,7 @@ def when_measured(reports: Sequence[ErrorReport], page: str, *, data: str, track
         page: the HTML report of them.
         data: what the data are called.
         track: make an MLflow run of it.
+        scores: of which the reports are.
 
     Returns:
         a sentence on where it is tracked, or why it is not; empty where that was not wanted.
@@ -132,7 +136,7 @@ def when_measured(reports: Sequence[ErrorReport], page: str, *, data: str, track
         return ""
     from attendance.bootstrap.measured_runs import track as tracked
 
-    return tracked(reports, page, data=data)
+    return tracked(reports, page, data=data, scores=scores)
 
 
 def steps_of(progress: Progress | None) -> Steps | None:

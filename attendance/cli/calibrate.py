@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from attendance.cli.session import AsJson, opened, say_model
 from attendance.errors import SettingsError
 from attendance.services import pairs_file, sweep
 from attendance.services.calibration_report import html as html_page
-from attendance.services.error_report import ErrorReport
+from attendance.services.error_report import ErrorReport, TooLittle
 from attendance.services.import_folder import scan
 from attendance.services.import_report import ImportReport
 from attendance.services.report_tables import (
@@ -29,11 +30,14 @@ from attendance.services.report_tables import (
     search_rows,
     source_rows,
 )
+from attendance.services.scores import MOST, lines_in, write
+from attendance.services.wording import many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attendance.services.error_report import TooLittle
+    from attendance.services.import_folder import PersonFolder
+    from attendance.services.scores import Scores
 
 TargetFpir = Annotated[
     float,
@@ -46,6 +50,10 @@ HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a report with charts as one HTML file.")
 ]
 
+ScoresFile = Annotated[
+    Path | None, typer.Option("--scores", metavar="FILE", help="Write every distance as CSV, to recompute the rates from.")
+]
+
 
 def calibrate(
     target_fpir: TargetFpir = 0.001,
@@ -53,14 +61,18 @@ def calibrate(
         bool, typer.Option("--references-only", help="Leave the reviewed attempts out of the comparisons.")
     ] = False,
     html: HtmlFile = None,
+    scores: ScoresFile = None,
     track: Track = True,
     as_json: AsJson = False,
 ) -> int:
     """Measure error rates of who is enrolled, at the threshold in use and at others."""
-    _check(target_fpir, html)
+    _check(target_fpir, html, scores)
     with opened() as (application, report):
-        found = measuring.calibrate(application, target_fpir=target_fpir, attempts=not references_only, progress=report)
-        return _deliver([found], html, data="enrolled references", track=track, as_json=as_json, more={})
+        made = measuring.compared(application, attempts=not references_only, progress=report)
+        raw = () if isinstance(made, TooLittle) else (made.scores,)
+        found = made if isinstance(made, TooLittle) else made.report(target_fpir=target_fpir)
+        _write_scores(scores, raw)
+        return _deliver([found], html, data="enrolled references", track=track, as_json=as_json, more={}, scores=raw)
 
 
 def evaluate(
@@ -78,6 +90,7 @@ def evaluate(
     ] = None,
     target_fpir: TargetFpir = 0.001,
     html: HtmlFile = None,
+    scores: ScoresFile = None,
     dvc: Annotated[
         Path | None,
         typer.Option("--dvc", metavar="REPORTS", help="FOLDER is an export: write its metrics and curves here for DVC."),
@@ -86,7 +99,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> int:
     """Measure error rates of any pictures; nothing is enrolled."""
-    _check(target_fpir, html)
+    _check(target_fpir, html, scores)
     if dvc is not None:
         return _for_dvc(places, dvc, target_fpir, html, as_json=as_json)
     words = [word for word in places if re.match(r"[a-z_]+=", word) and not Path(word).exists()]
@@ -110,13 +123,17 @@ def evaluate(
     except SettingsError as error:
         if error.name.startswith("ATTEND_"):
             raise
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(str(error) if error.name in str(error) else f"{error.name}: {error}") from error
     more = {
         "values": tried,
         "failed": [{"person": person, "picture": name, "reason": why} for person, name, why in done.failed[0]],
         "passed_over": [{"person": row.person, "picture": row.picture, "reason": row.reason} for row in passed_over.rows],
     }
-    return _deliver(done.reports, html, data=folder.name or str(folder), track=track, as_json=as_json, more=more)
+    if not done.scores:
+        _say_what_was_left(folder, people, done.failed[0])
+    _write_scores(scores, done.scores)
+    data = folder.name or str(folder)
+    return _deliver(done.reports, html, data=data, track=track, as_json=as_json, more=more, scores=done.scores)
 
 
 def _for_dvc(places: Sequence[str], reports: Path, target_fpir: float, html: Path | None, *, as_json: bool) -> int:
@@ -136,15 +153,19 @@ def _deliver(
     track: bool,
     as_json: bool,
     more: dict[str, Any],
+    scores: Sequence[Scores] = (),
 ) -> int:
     """Show, write and pass on what was measured."""
     reports = [one for one in found if isinstance(one, ErrorReport)]
     if reports:
         page = html_page(reports)
         if html is not None:
-            html.write_text(page, encoding="utf-8")
+            try:
+                html.write_text(page, encoding="utf-8")
+            except OSError as error:
+                raise typer.BadParameter(f"{html} cannot be written: {error.strerror}.") from error
             note(f"The report is in {html}.")
-        tracked = measuring.when_measured(reports, page, data=data, track=track)
+        tracked = measuring.when_measured(reports, page, data=data, track=track, scores=scores)
         if tracked:
             note(tracked)
     if as_json:
@@ -187,11 +208,39 @@ def _say(found: Sequence[ErrorReport | TooLittle]) -> None:
         note(f"Warning: {report.target.growth}")
 
 
-def _check(target_fpir: float, html: Path | None) -> None:
+def _say_what_was_left(folder: Path, people: Sequence[PersonFolder], failed: Sequence[tuple[str, str, str]]) -> None:
+    """Why there is too little, where it may be the pictures' place or the pictures."""
+    pictures = sum(len(person.files) for person in people)
+    if not pictures:
+        note(f"There are no pictures in folders of {folder}; it is to hold one folder for each person.")
+    elif failed:
+        reasons = ", ".join(f"{reason} {number}" for reason, number in Counter(why for _, _, why in failed).most_common())
+        note(f"{len(failed)} of {many(pictures, 'picture')} could not be used: {reasons}.")
+
+
+def _write_scores(path: Path | None, scores: Sequence[Scores]) -> None:
+    """With too little to measure there are none, which the report says."""
+    if path is None or not scores:
+        return
+    if (lines := lines_in(scores)) > MOST:
+        note(f"No scores are written: there are {lines:,}, and {MOST:,} are the most.")
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write(file, scores, named=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}.") from error
+    note(f"The {lines:,} raw scores are in {path}.")
+
+
+def _check(target_fpir: float, *files: Path | None) -> None:
     if not 0 < target_fpir < 1:
         raise typer.BadParameter("--target-fpir is more than 0 and less than 1; 0.001 is 0.1 %.")
-    if html is not None and not html.parent.is_dir():
-        raise typer.BadParameter(f"There is no folder {html.parent}.")
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise typer.BadParameter(f"There is no folder {file.parent}.")
+        if file is not None and file.is_dir():
+            raise typer.BadParameter(f"{file} is a folder; name a file in it.")
 
 
 def _text(path: Path) -> str:

@@ -14,6 +14,7 @@ from attendance.services.comparisons import Collector, Comparisons, compare_all,
 from attendance.services.error_rates import Measured
 from attendance.services.error_report import ErrorReport, Source, TooLittle
 from attendance.services.measurement import counted_pairs, digest_of, finished, too_little
+from attendance.services.scores import Scores
 from attendance.services.searches import search_all
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Calibration:
         templates: of whom.
         references: genuine and impostor distances of the references alone.
         reviewed: attempts among the comparisons: distances of those that were upheld, and of those that were void.
+        scores: all of it, raw.
         digest: of the data.
         at_utc: when.
     """
@@ -57,6 +59,7 @@ class Calibration:
     templates: Templates
     references: tuple[Distances, Distances]
     reviewed: tuple[F64, F64]
+    scores: Scores
     digest: str
     at_utc: datetime
 
@@ -143,13 +146,15 @@ def compared(
     progress = None if steps is None else steps("Searching")
     gallery = make_gallery(model_id, setting.model.dimension)
     searches = search_all(templates, gallery, setting.ambiguity_ratio, progress)
-    kinds = [_distances([one for one in reviewed if one.review is kind]) for kind in (Review.UPHELD, Review.VOID)]
+    of_kind = [[one for one in reviewed if one.review is kind] for kind in (Review.UPHELD, Review.VOID)]
+    raw = [[(str(one.person_id), float(one.distance_l2 or 0.0)) for one in kind] for kind in of_kind]
     return Calibration(
         setting,
         Measured(comparisons, searches),
         templates,
         references,
-        (kinds[0], kinds[1]),
+        (_distances(of_kind[0]), _distances(of_kind[1])),
+        Scores(setting.options, templates, searches, upheld=raw[0], void=raw[1]),
         digest_of([*_lines(templates), *sorted(f"attempt {one.attempt_id} {one.review}" for one in reviewed)]),
         clock(),
     )

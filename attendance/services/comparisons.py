@@ -17,7 +17,7 @@ from attendance.domain.metrics import Distances
 from attendance.domain.resampling import ByPerson, Counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -156,18 +156,25 @@ def compare_all(
         progress: told comparisons done and in all.
     """
     owners, total = templates.owners, len(templates.owners)
+    done, whole = 0, total * (total - 1) // 2
+    for rows, columns, far in blocks(templates):
+        done += _take(far, owners[rows], owners[columns], genuine, impostor, once=rows == columns)
+        if progress is not None:
+            progress(done, whole)
+
+
+def blocks(templates: Templates) -> Iterator[tuple[slice, slice, F64]]:
+    """The distances of every two pictures, a block of rows and columns at a time. Of a block on the diagonal (equal slices)
+    only what lies above it counts."""
+    total = len(templates.owners)
     embeddings = templates.embeddings.astype(np.float64)
     squares = np.einsum("ij,ij->i", embeddings, embeddings)
-    done, whole = 0, total * (total - 1) // 2
     for top in range(0, total, BLOCK):
         rows = slice(top, min(top + BLOCK, total))
         for left in range(top, total, BLOCK):
             columns = slice(left, min(left + BLOCK, total))
             products = embeddings[rows] @ embeddings[columns].T
-            far = np.sqrt(np.maximum(squares[rows, None] + squares[None, columns] - 2 * products, 0))
-            done += _take(far, owners[rows], owners[columns], genuine, impostor, once=left == top)
-            if progress is not None:
-                progress(done, whole)
+            yield rows, columns, np.sqrt(np.maximum(squares[rows, None] + squares[None, columns] - 2 * products, 0))
 
 
 def _take(far: F64, down: Indices, across: Indices, genuine: Collector, impostor: Collector, *, once: bool) -> int:
@@ -188,9 +195,15 @@ def compare_listed(templates: Templates, pairs: Sequence[tuple[int, int]], genui
     """Compare the listed pairs of pictures alone, by their places in ``templates``."""
     listed = np.array(pairs, np.int64).reshape(-1, 2)
     first, second = listed[:, 0], listed[:, 1]
-    apart = templates.embeddings[first].astype(np.float64) - templates.embeddings[second]
-    far = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    far = distances_of(templates, first, second)
     owners = templates.owners
     same = owners[first] == owners[second]
     genuine.add(far[same], owners[first[same]])
     impostor.add(far[~same], owners[first[~same]], owners[second[~same]])
+
+
+def distances_of(templates: Templates, first: Indices, second: Indices) -> F64:
+    """The distance of each picture of ``first`` from the one of ``second`` at the same place."""
+    apart = templates.embeddings[first].astype(np.float64) - templates.embeddings[second]
+    found: F64 = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    return found

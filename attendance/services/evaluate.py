@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attendance.domain.reasons import reason_for
 from attendance.errors import ImageUnreadableError, SettingsError
@@ -28,6 +28,7 @@ from attendance.services.error_rates import Measured
 from attendance.services.error_report import ErrorReport, Source, TooLittle
 from attendance.services.import_folder import read
 from attendance.services.measurement import Setting, Tried, counted_pairs, digest_of, finished, too_little
+from attendance.services.scores import Scores
 from attendance.services.searches import search_all
 from attendance.services.wording import many
 
@@ -73,10 +74,21 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A report for each combination, in their order, and what failed, of each combination's engine."""
+    """A report for each combination, in their order; what failed, of each combination's engine; and the raw scores of each
+    measurement, of which several combinations may be."""
 
     reports: tuple[ErrorReport | TooLittle, ...]
     failed: tuple[tuple[tuple[str, str, str], ...], ...]
+    scores: tuple[Scores, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shared:
+    """What combinations share that differ in the threshold alone."""
+
+    measured: Measured
+    scores: Scores
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -113,37 +125,38 @@ def evaluate(
     engines = {one.options: one for one in combinations}
     acquired, digests = _acquire(files, engines, None if steps is None else steps("Looking at the pictures"))
     digest = digest_of([f"{person} {digests[person, name]}" for person, name in digests])
-    shared: dict[RecognitionOptions, tuple[Measured, Templates, tuple[str, ...]] | TooLittle] = {}
+    usable = {options: templates_of(found.pictures) for options, found in acquired.items()}
+    shared: dict[tuple[RecognitionOptions, float], _Shared | TooLittle] = {}
     reports: list[ErrorReport | TooLittle] = []
     for one in combinations:
-        if one.options not in shared:
-            templates = templates_of(acquired[one.options].pictures)
-            shared[one.options] = (
+        templates, same = usable[one.options], (one.options, one.setting.ambiguity_ratio)
+        if same not in shared:
+            shared[same] = (
                 _measured(templates, one.setting, make_gallery, steps)
                 if pairs is None
-                else _listed(templates, pairs, digests)
+                else _listed(templates, one.setting, pairs, digests)
             )
-        found = shared[one.options]
+        found = shared[same]
         if isinstance(found, TooLittle):
             reports.append(found)
             continue
-        measured, templates, notes = found
         failures = dict(Counter(reason for _, _, reason in acquired[one.options].failed).most_common())
         reports.append(
             finished(
                 "evaluation",
                 one.setting,
-                measured,
+                found.measured,
                 templates,
-                (_source(measured, one.setting.model.threshold, "pairs" if pairs else "pictures"),),
+                (_source(found.measured, one.setting.model.threshold, "pairs" if pairs else "pictures"),),
                 digest=digest,
                 target_fpir=target_fpir,
                 at_utc=clock(),
                 tried=Tried(len(files), failures),
-                notes=notes,
+                notes=found.notes,
             )
         )
-    return Evaluation(tuple(reports), tuple(tuple(acquired[one.options].failed) for one in combinations))
+    failed = tuple(tuple(acquired[one.options].failed) for one in combinations)
+    return Evaluation(tuple(reports), failed, tuple(one.scores for one in shared.values() if isinstance(one, _Shared)))
 
 
 def _acquire(
@@ -189,7 +202,7 @@ def _answer(one: Combination, picture: bytes) -> str | dict[str, str]:
 
 def _measured(
     templates: Templates, setting: Setting, make_gallery: Callable[[str, int], Gallery], steps: Steps | None
-) -> tuple[Measured, Templates, tuple[str, ...]] | TooLittle:
+) -> _Shared | TooLittle:
     missing = too_little(templates)
     if missing is not None:
         return missing
@@ -202,12 +215,17 @@ def _measured(
     compared = Comparisons(genuine.counted(several), impostor.counted(between), people)
     gallery = make_gallery(setting.model.model_id, setting.model.dimension)
     searches = search_all(templates, gallery, setting.ambiguity_ratio, None if steps is None else steps("Searching"))
-    return Measured(compared, searches), templates, ()
+    return _Shared(Measured(compared, searches), Scores(_values(setting), templates, searches))
+
+
+def _values(setting: Setting) -> dict[str, Any]:
+    """What a measurement depends on; the threshold is none of it."""
+    return {**setting.options, "ambiguity_ratio": setting.ambiguity_ratio}
 
 
 def _listed(
-    templates: Templates, pairs: Sequence[Pair], digests: Mapping[Picture, str]
-) -> tuple[Measured, Templates, tuple[str, ...]] | TooLittle:
+    templates: Templates, setting: Setting, pairs: Sequence[Pair], digests: Mapping[Picture, str]
+) -> _Shared | TooLittle:
     """The listed pairs of which both pictures can be used, each once; a picture is not compared with itself."""
     place = {digest: row for row, digest in enumerate(templates.digests)}
     rows = [(place.get(digests[pair.first]), place.get(digests[pair.second])) for pair in pairs]
@@ -226,7 +244,8 @@ def _listed(
     compared = Comparisons(genuine.counted(len(own)), impostor.counted(len(others)), people)
     lost = len(pairs) - len(listed)
     note = f"{many(lost, 'listed pair')} could not be compared: a picture failed, or the pair is listed twice."
-    return Measured(compared, None), templates, (note,) if lost else ()
+    scores = Scores(_values(setting), templates, None, listed)
+    return _Shared(Measured(compared, None), scores, (note,) if lost else ())
 
 
 def _source(measured: Measured, threshold: float, name: str) -> Source:

@@ -42,6 +42,8 @@ class Searches:
         people: enrolled in all; a stranger is searched among one fewer.
         pictures: that there are; where more than ``MOST``, so many were drawn.
         searched: that were searched for.
+        raw: of each of these its place in the templates and its distances in ``strangers`` and ``mates``; the latter is not
+            a number where there was no other picture of the person.
     """
 
     strangers: Counted
@@ -49,6 +51,7 @@ class Searches:
     people: int
     pictures: int
     searched: int
+    raw: tuple[tuple[int, float, float], ...]
 
 
 def search_all(
@@ -75,23 +78,25 @@ def search_all(
     ends = np.cumsum(counts)
     for person in range(len(templates.people)):
         gallery.put(_of(templates, person, np.arange(ends[person] - counts[person], ends[person])))
-    mated = 0
+    raw: list[tuple[int, float, float]] = []
     for number, row in enumerate(rows):
         person = int(templates.owners[row])
         own = np.arange(ends[person] - counts[person], ends[person])
         probe, owner = templates.embeddings[row], np.array([person])
         gallery.remove(templates.people[person])
-        strangers.add(np.array([_named(gallery.search(probe), ambiguity_ratio, None)]), owner)
+        stranger, mate = _named(gallery.search(probe), ambiguity_ratio, None), math.nan
+        strangers.add(np.array([stranger]), owner)
         if len(own) > 1:
-            mated += 1
             gallery.put(_of(templates, person, own[own != row]))
-            mates.add(np.array([_named(gallery.search(probe), ambiguity_ratio, templates.people[person])]), owner)
+            mate = _named(gallery.search(probe), ambiguity_ratio, templates.people[person])
+            mates.add(np.array([mate]), owner)
+        raw.append((int(row), stranger, mate))
         gallery.put(_of(templates, person, own))
         if progress is not None:
             progress(number + 1, len(rows))
-    return Searches(
-        strangers.counted(len(rows)), mates.counted(mated), len(templates.people), len(templates.owners), len(rows)
-    )
+    mated = sum(not math.isnan(mate) for _, _, mate in raw)
+    counted = strangers.counted(len(rows)), mates.counted(mated)
+    return Searches(*counted, len(templates.people), len(templates.owners), len(rows), tuple(raw))
 
 
 def _named(candidates: Sequence[Candidate], ambiguity_ratio: float, wanted: str | None) -> float:

@@ -203,10 +203,10 @@ class MLflowTracker:
         day = date if trade_date is None else trade_date
         if day is not None:
             self.log_param("trade_date", day)
-        if partition_info:
-            self.log_params({f"partition_{key}": value for key, value in partition_info.items()})
         numbers = {"row_count": row_count, "duration_seconds": duration_seconds}
         self.log_metrics({key: value for key, value in numbers.items() if value is not None})
+        if partition_info:  # last: where it is none, the rest has been logged
+            self.log_params({f"partition_{key}": value for key, value in dict(partition_info).items()})
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything has arrived, also at a server that is away; False where it has not in this time."""

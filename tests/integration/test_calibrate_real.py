@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -43,9 +44,17 @@ def seen(rate: dict[str, Any]) -> tuple[int, int]:
 @pytest.mark.faces
 def test_who_is_enrolled_has_the_error_rates_of_the_accuracy_page(shell: Shell, everybody: Path, tmp_path: Path) -> None:
     assert shell("import", str(everybody), "--allow-look-alikes").code == 0
-    answer = shell("calibrate", "--html", str(tmp_path / "report.html"), "--no-track", "--json")
+    files = ("--html", str(tmp_path / "report.html"), "--scores", str(tmp_path / "scores.csv"))
+    answer = shell("calibrate", *files, "--no-track", "--json")
     assert answer.code == 0, answer.err
     found = answer.document
+    with (tmp_path / "scores.csv").open(encoding="utf-8", newline="") as file:
+        raw = list(csv.DictReader(file))
+    for kind, name in (("impostor", "fmr"), ("genuine", "fnmr")):
+        far = np.array([float(row["distance"]) for row in raw if row["kind"] == kind])
+        again = [float((far <= at).mean()) for at in found["curves"]["thresholds"]]
+        wanted = found["curves"][name] if name == "fmr" else [1 - rate for rate in found["curves"][name]]
+        assert again == pytest.approx(wanted)
     assert (seen(found["fnmr"]), seen(found["fmr"])) == ((2, 68), (0, 460))  # the table "Crops", the row "shipped"
     assert (seen(found["identification"]["fnir"]), seen(found["identification"]["fpir"])) == ((0, 30), (0, 33))
     assert found["fmr"]["high"] == pytest.approx(0.0644, abs=1e-3)  # "fewer than 7 % of pairs are mistaken"
@@ -106,6 +115,8 @@ def test_an_empty_database_is_told_in_a_sentence(shell: Shell, tmp_path: Path) -
         ("calibrate", "--target-fpir", "0"),
         ("calibrate", "--target-fpir", "1"),
         ("calibrate", "--html", "nowhere/report.html"),
+        ("calibrate", "--scores", "nowhere/scores.csv"),
+        ("calibrate", "--scores", "."),
         ("evaluate", "nowhere"),
         ("evaluate", ".", "threshold=0.5"),
         ("evaluate", ".", "--sweep", "threshold=5"),
@@ -117,6 +128,19 @@ def test_a_command_line_that_is_wrong(shell: Shell, words: tuple[str, ...]) -> N
     answer = shell(*words)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err
+
+
+def test_a_value_that_cannot_be_is_told_by_its_name(shell: Shell) -> None:
+    assert "thresholds.dlib: Must be" in shell("evaluate", ".", "--sweep", "threshold=5", "--no-track").err
+
+
+def test_a_folder_of_pictures_without_people_is_told(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(b"no picture")
+    answer = shell("evaluate", str(folder), "--no-track")
+    assert answer.code == 1
+    assert "it is to hold one folder for each person" in answer.err
 
 
 @pytest.mark.faces

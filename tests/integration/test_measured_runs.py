@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +15,12 @@ from tests.calibrations import calibrated
 from tests.real_server import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from attendance.services.calibrate import Calibration
     from attendance.services.error_report import ErrorReport
+    from attendance.services.scores import Scores
 
 
 @pytest.fixture(params=["server", "sqlite"])
@@ -34,13 +36,13 @@ def calibration(tmp_path: Path) -> Iterator[Calibration]:
     yield from calibrated(tmp_path, pictures=4, threshold=0.3)
 
 
-def sent(uri: str, reports: list[ErrorReport]) -> str:
-    return track(reports, html(reports), data="enrolled references", tracking_uri=uri)
+def sent(uri: str, reports: list[ErrorReport], scores: Sequence[Scores] = ()) -> str:
+    return track(reports, html(reports), data="enrolled references", scores=scores, tracking_uri=uri)
 
 
 def test_a_calibration_is_one_run_with_all_that_a_reader_needs(uri: str, calibration: Calibration) -> None:
     report = calibration.report()
-    assert sent(uri, [report]).startswith("Tracked as calibration ")
+    assert sent(uri, [report], [calibration.scores]).startswith("Tracked as calibration ")
     client = open_client(uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
@@ -60,6 +62,11 @@ def test_a_calibration_is_one_run_with_all_that_a_reader_needs(uri: str, calibra
     page = client.download_artifacts(run.info.run_id, "report.html")
     with open(page, encoding="utf-8") as file:  # noqa: PTH123  # MLflow gives a string
         assert "FPIR" in file.read()
+    with open(client.download_artifacts(run.info.run_id, "scores.csv"), encoding="utf-8") as file:  # noqa: PTH123
+        rows = list(csv.DictReader(file))
+    assert sum(float(row["distance"]) <= 0.3 for row in rows if row["kind"] == "impostor") == report.fmr.errors
+    ids = {row["first_person"] for row in rows} | {row["second_person"] for row in rows}
+    assert ids == {"", *(str(number) for number in range(1, 9))}, "nobody's id is sent"
     curve = {one.step: one.value for one in client.get_metric_history(run.info.run_id, "fnmr_at_threshold")}
     at = report.curves.thresholds.index(0.3)
     assert curve[300] == pytest.approx(report.curves.fnmr[at])

@@ -66,6 +66,18 @@ def test_execution_metadata(tracker: MLflowTracker, client: MlflowClient, said: 
     assert said == []
 
 
+def test_a_partition_that_is_none_costs_nothing_else(tracker: MLflowTracker, client: MlflowClient, said: list[Any]) -> None:
+    with tracker.start_run("text"):
+        tracker.log_execution_metadata("2025-03-01", 1200, 3.5, "year=2025")  # type: ignore[arg-type]  # as it comes
+    with tracker.start_run("pairs"):
+        tracker.log_execution_metadata("2025-03-01", 7, None, [("year", 2025)])  # type: ignore[arg-type]  # as it comes
+    runs = runs_of(client, tracker)
+    assert runs["text"].data.params == {"trade_date": "2025-03-01"}
+    assert runs["text"].data.metrics == {"row_count": 1200.0, "duration_seconds": 3.5}
+    assert runs["pairs"].data.params == {"trade_date": "2025-03-01", "partition_year": "2025"}
+    assert [(one["event"], one["call"]) for one in said] == [("tracking_call_unusable", "log_execution_metadata")]
+
+
 def test_a_deleted_experiment_is_restored(tracker: MLflowTracker, client: MlflowClient, said: list[Any]) -> None:
     with tracker.start_run("before"):
         pass
