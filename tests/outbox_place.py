@@ -90,6 +90,9 @@ class FolderSink:
     def finish(self, session: Session) -> None:
         self._say("finish", session)
 
+    def answers(self) -> bool:
+        return not self.down
+
     def close(self) -> None:
         self._write("close")
 

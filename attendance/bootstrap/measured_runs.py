@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
-from attendance.services.measured_note import note, recommended
+from attendance.services.measured_note import advised, note, recommended
 from attendance.services.scores import lines_in, write
 from attendance.tracking.tracker import MLflowTracker
 
@@ -69,7 +69,7 @@ def track(
 
 def _log_one(tracker: MLflowTracker, report: ErrorReport) -> None:
     tracker.log_params(_parameters(report))
-    tracker.log_metrics(report.metrics())
+    tracker.log_metrics({**report.metrics(), "recommended_threshold": advised(report)})
     curves = report.curves
     for threshold, fmr, fnmr in zip(curves.thresholds, curves.fmr, curves.fnmr, strict=True):
         tracker.log_metrics({"fmr_at_threshold": fmr, "fnmr_at_threshold": fnmr}, step=round(threshold * STEPS))

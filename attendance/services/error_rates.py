@@ -91,20 +91,20 @@ class Measured:
         among, people, searches = found.people - 1, found.people, len(found.strangers.distances)
         needed = metrics.enough_for(metrics.grown(fpir, people, among))
         met: float | None = None
+        free = min(float(found.strangers.distances.values[0]), float(GRID[-1]))
         if searches >= needed:
             met = metrics.threshold_for_fpir(found.strangers.distances, fpir, searched=among, people=people)
             met = min(met, float(GRID[-1]))
             said = f"At {people} people, {distance(met)} keeps FPIR at or below {share(fpir)}."
         else:
-            free = float(found.strangers.distances.values[0])
             said = (
                 f"Which threshold keeps FPIR at or below {share(fpir)} at {people} people can't be said with "
                 f"{many(searches, 'search', 'searches')}: {number(needed)} or more are needed. None named anybody below "
-                f"{distance(min(free, float(GRID[-1])))}, which shows no more than that FPIR is under "
+                f"{distance(free)}, which shows no more than that FPIR is under "
                 f"{share(metrics.largest_unseen(searches))} there."
             )
         until, warning, growth = self._growth(threshold, fpir, enough=searches >= needed)
-        return Target(fpir, met, needed, searches, said, until, warning, growth)
+        return Target(fpir, met, needed, searches, free, said, until, warning, growth)
 
     def _growth(self, threshold: float, fpir: float, *, enough: bool) -> tuple[float | None, bool, str]:
         found = self.searches

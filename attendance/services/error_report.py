@@ -63,6 +63,7 @@ class Target:
         threshold: the largest that meets it at today's number of people; None where it can't be said.
         needed: searches that it takes to say.
         searches: that were made.
+        free: the nearest distance at which a search named somebody: a smaller threshold named nobody. At most 2.
         sentence: the same in words.
         people_until: up to how many people the present threshold meets it; None where it can't be said.
         warning: the present threshold is too loose, or becomes so with more people.
@@ -73,6 +74,7 @@ class Target:
     threshold: float | None
     needed: int
     searches: int
+    free: float
     sentence: str
     people_until: float | None
     warning: bool

@@ -42,13 +42,40 @@ def _of_one(report: ErrorReport) -> str:
             f"**Use {distance(wanted.threshold)}**, the loosest with an {wanted.why}; {report.threshold:g} was measured."
         )
     else:
-        said = report.target.sentence if report.target is not None else "Nobody was searched for, so no FPIR is known."
-        at, rate = distance(report.equal.threshold), share(report.equal.rate)
-        advice = f"**{at} is the best guess so far**: misses and false matches are equal there, {rate} each. {said}"
+        advice = _best_guess(report)
     rows = [("measured", f"{report.threshold:g}", _with_interval(report.fmr), _with_interval(report.fnmr))]
     suggested = [(one.purpose, one.threshold) for one in found if one.threshold is not None]
     rows += [(purpose, distance(at), *_on_curves(report, at)) for purpose, at in suggested]
     return f"{advice}\n\n{_table(('', 'threshold', 'FMR', 'FNMR'), rows)}"
+
+
+def advised(report: ErrorReport) -> float:
+    """The threshold in the first line of one report's note, to the thousandth that it shows."""
+    wanted = report.target.threshold if report.target is not None else None
+    return float(distance(wanted or _clean(report) or report.equal.threshold))
+
+
+def _best_guess(report: ErrorReport) -> str:
+    """Where the target cannot be said: the equal error rate's threshold, unless it took somebody for somebody else; then, as
+    for a sweep, the loosest that did not."""
+    said = report.target.sentence if report.target is not None else "Nobody was searched for, so no FPIR is known."
+    at, rate = distance(report.equal.threshold), share(report.equal.rate)
+    clean = _clean(report)
+    if clean is None:
+        return f"**{at} is the best guess so far**: misses and false matches are equal there, {rate} each. {said}"
+    return (
+        f"**{distance(clean)} is the best guess so far**: the loosest at which nobody was taken for somebody else, with an "
+        f"FNMR of {_on_curves(report, clean)[1]}. Misses and false matches are equal, {rate} each, at {at}, which is too "
+        f"loose for searches. {said}"
+    )
+
+
+def _clean(report: ErrorReport) -> float | None:
+    """The loosest threshold that took nobody for somebody else, where that is tighter than the equal error rate's."""
+    curves = report.curves
+    clean = max((t for t, fmr in zip(curves.thresholds, curves.fmr, strict=True) if not fmr), default=0.0)
+    clean = min(clean, report.target.free) if report.target is not None else clean
+    return clean if 0 < clean < report.equal.threshold else None
 
 
 def _of_sweep(reports: Sequence[ErrorReport]) -> str:

@@ -80,6 +80,7 @@ class Outbox:
         self._sink: AttemptSink | None = None
         self._one_round = threading.Lock()
         self._failures, self._next_try = 0, 0.0
+        self._away = False  # nothing was there after the last failure, so that it is worth asking before the next try
         self._until = math.inf  # no batch is begun after this moment
         self._dataset: tuple[float, Dataset] | None = None
         self._summaries = Summaries(store, sessions, self._pace.summarise_s)
@@ -105,7 +106,7 @@ class Outbox:
         while not self._stopping.is_set():
             with contextlib.suppress(AttendanceError):
                 self._sessions.refresh()
-            done = self.run_once() if time.monotonic() >= self._next_try else Round.FAILED
+            done = self.run_once() if time.monotonic() >= self._next_try or self._back() else Round.FAILED
             if done is not Round.MORE:
                 self._stopping.wait(self._pace.look_s)
         with contextlib.suppress(AttendanceError):
@@ -264,6 +265,13 @@ class Outbox:
             self._sessions.finished(session)
         self._next_finish = time.monotonic() + self._pace.finish_s
 
+    def _back(self) -> bool:
+        """Whether a destination that was away is there again, and need not be waited for any longer."""
+        if self._away and self._sink is not None and self._sink.answers():
+            self._away = False  # should it fail all the same, the pauses go on
+            return True
+        return False
+
     def _sink_now(self) -> AttemptSink:
         if self._sink is None:
             self._sink = self._make_sink()
@@ -274,6 +282,7 @@ class Outbox:
         pause = min(self._pace.longest_s, self._pace.first_s * 2 ** min(self._failures - 1, 16))
         pause *= 0.5 + secrets.randbelow(1000) / 2000  # so that many sites do not come back at the same moment
         self._next_try = time.monotonic() + pause
+        self._away = isinstance(error, TrackingError) and self._sink is not None and not self._sink.answers()
         if isinstance(error, StoreError) and not isinstance(error, CorruptRecordError):
             log.info("tracking_waits_for_store", error=error)  # which says so itself
         else:

@@ -110,6 +110,9 @@ class AttemptSink(Protocol):
     def finish(self, session: Session) -> None:
         """End the runs of a session; they are then FINISHED. Ending them again changes nothing."""
 
+    def answers(self) -> bool:
+        """Whether anything is there, asked quickly and without an error: a hint on when to try again, no more."""
+
     def close(self) -> None:
         """Give back connections. The sink is not used afterwards."""
 

@@ -17,6 +17,7 @@ class Limits:
         probe_s: seconds in which a server has to accept a connection, asked once, before mlflow is imported.
         retry_first_s: the pause after a first failure; it doubles with each further one.
         retry_longest_s: where the doubling ends.
+        look_s: how often, within longer pauses, a server that is away is asked whether it is there again.
         retries_alone: so many failures of one call, while the server answers others, and it is given up.
         start_s: how long those who wait grant the import of mlflow and the making of a new database, once a process.
         run_end_s: the longest that the end of a run, or asking for its id, may wait.
@@ -34,6 +35,7 @@ class Limits:
     probe_s: float = 1.0
     retry_first_s: float = 0.5
     retry_longest_s: float = 30.0
+    look_s: float = 1.0
     retries_alone: int = 8
     start_s: float = 30.0
     run_end_s: float = 5.0

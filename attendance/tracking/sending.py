@@ -166,4 +166,6 @@ def _origin() -> dict[str, str]:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # no name for this user id, as in many containers
         user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-    return {"mlflow.user": user, "mlflow.source.name": Path(sys.argv[0]).name or "python", "mlflow.source.type": "LOCAL"}
+    script = Path(sys.argv[0])
+    name = script.parent.name if script.name == "__main__.py" else script.name  # of ``python -m package``
+    return {"mlflow.user": user, "mlflow.source.name": name or "python", "mlflow.source.type": "LOCAL"}

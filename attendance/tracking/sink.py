@@ -134,6 +134,10 @@ class MlflowSink:
                 keeper.end(run)
             self._forget()
 
+    def answers(self) -> bool:
+        """See ``AttemptSink.answers``; a database that is opened here always is there."""
+        return probe.answers(self._uri, self._limits.probe_s)
+
     def close(self) -> None:
         """Give back what is held. The sink is not used afterwards."""
         self._forget()

@@ -164,12 +164,20 @@ class Worker(Mailbox):
             self._changed.notify_all()
 
     def _pause(self, tries: int) -> None:
+        """Ends at once where a server that was away is there again."""
         pause_s = min(self.limits.retry_longest_s, self.limits.retry_first_s * 2 ** min(tries - 1, 20))
+        until = time.monotonic() + pause_s * _random.uniform(0.75, 1.25)
         with self._changed:
             if self._hurry:
                 self._changed.wait(0.05)
-            else:
-                self._changed.wait_for(lambda: self._hurry, pause_s * _random.uniform(0.75, 1.25))
+                return
+        asks = pause_s > self.limits.look_s and not probe.answers(self.uri, self.limits.probe_s)
+        while (left := until - time.monotonic()) > 0:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._hurry, min(left, self.limits.look_s) if asks else left):
+                    return
+            if asks and probe.answers(self.uri, self.limits.probe_s):
+                return
 
     def _refused(self, request: Request, error: Exception) -> None:
         """The server answers, but not to this. A batch is taken apart, so that only the calls at fault are lost."""

@@ -9,7 +9,7 @@ import pytest
 
 from attendance.bootstrap.measured_runs import EXPERIMENT, track
 from attendance.services.calibration_report import html
-from attendance.services.measured_note import note
+from attendance.services.measured_note import advised, note
 from attendance.tracking.client import open_client
 from tests.calibrations import calibrated
 from tests.real_server import free_port
@@ -53,6 +53,7 @@ def test_a_calibration_is_one_run_with_all_that_a_reader_needs(uri: str, calibra
     for name, value in report.metrics().items():
         assert run.data.metrics[name] == pytest.approx(value), name
     assert {"eer", "fmr", "fnmr", "fpir", "fnir", "fnmr_at_fmr_1e-2"} <= run.data.metrics.keys()
+    assert run.data.metrics["recommended_threshold"] == advised(report)
     assert run.inputs is not None
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("enrolled references", report.data.digest[:36])

@@ -141,6 +141,24 @@ def test_a_server_that_hangs_gets_it_all_when_it_goes_on(
     assert run.info.run_id is not None
 
 
+def test_a_server_that_is_back_is_tried_at_once_and_not_after_the_pause(
+    said: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", replace(limits.LIMITS, retry_first_s=600.0, retry_longest_s=600.0))
+    late = MlflowServer(tmp_path / "late")
+    tracker = MLflowTracker("late", late.url)
+    with tracker.start_run("early"):
+        tracker.log_metric("m", 1.0)
+    assert not tracker.flush(0.1)
+    try:
+        late.start()
+        assert tracker.flush(60)
+        assert [run.info.run_name for run in runs_of(late, tracker)[1]] == ["early"]
+        assert events(said) == ["tracking_away", "tracking_back"]
+    finally:
+        late.kill()
+
+
 def test_a_server_that_hangs_in_the_middle_of_a_run(
     server: MlflowServer, tracker: MLflowTracker, said: list[Any], tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attendance.services.error_report import Target
-from attendance.services.measured_note import note, recommended
+from attendance.services.measured_note import advised, note, recommended
+from attendance.services.wording import share
 from tests.calibrations import calibrated
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def calibration(tmp_path: Path) -> Iterator[Calibration]:
 
 def answerable(report: ErrorReport, threshold: float) -> ErrorReport:
     """As with so many searches that the target can be said."""
-    found = Target(0.001, threshold, 100, 4_000, f"{threshold} keeps it.", 90.0, warning=False, growth="")
+    found = Target(0.001, threshold, 100, 4_000, threshold, f"{threshold} keeps it.", 90.0, warning=False, growth="")
     return replace(report, target=found)
 
 
@@ -45,6 +46,20 @@ def test_of_one_measurement_the_table_has_what_was_measured_and_what_is_suggeste
     assert [row[0] for row in suggested] == ["Equal error rate", "FMR at most 1 %"]
     assert "Measured on 8 people, 32 pictures." in text
     assert "Person" not in text
+
+
+def test_the_best_guess_takes_nobody_for_somebody_else(calibration: Calibration) -> None:
+    report = calibration.report()
+    assert report.target is not None
+    close = replace(report, target=replace(report.target, free=0.4123))
+    text = note([close])
+    assert text.startswith("**0.412 is the best guess so far**: the loosest at which nobody was taken for somebody else")
+    at = close.curves.thresholds.index(0.41)
+    assert f"FNMR of {share(close.curves.fnmr[at])} (" in text
+    assert "at 0.791, which is too loose for searches" in text
+    matched = replace(report.curves, fmr=tuple(float(t > 0.3) for t in report.curves.thresholds))
+    assert (advised(report), advised(close), advised(answerable(report, 0.6127))) == (0.791, 0.412, 0.612)
+    assert note([replace(close, curves=matched)]).startswith("**0.300 is the best guess so far**")
 
 
 def test_what_keeps_the_target_is_what_to_use(calibration: Calibration) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,6 +129,32 @@ def test_a_store_that_is_away_is_no_fault_of_the_destination(
     assert outbox.state().last_error is None
     assert outbox.flush(30).sent == 2
     assert sink.numbers() == [1, 2]
+
+
+def test_what_is_back_is_tried_at_once_and_not_after_the_pause(store: Store, sink: FolderSink) -> None:
+    make(store, 1)
+    sink.down = True
+    outbox = outbox_of(store, sink, pace=replace(QUICK, first_s=3600.0, longest_s=3600.0))
+    outbox.start()
+    wait_for(lambda: outbox.state().failing)
+    sink.down = False
+    wait_for(lambda: sink.numbers() == [1])
+    outbox.stop()
+
+
+def test_what_answers_and_fails_is_left_in_peace_for_the_pause(store: Store, sink: FolderSink) -> None:
+    make(store, 1)
+
+    def broken() -> None:
+        raise TrackingError("Error 500.")
+
+    sink.between = broken
+    outbox = outbox_of(store, sink, pace=replace(QUICK, first_s=3600.0, longest_s=3600.0))
+    outbox.start()
+    wait_for(lambda: outbox.state().failing)
+    time.sleep(10 * QUICK.look_s)
+    outbox.stop()
+    assert len(sink.journal("send")) == 1
 
 
 def test_the_thread_sends_soon_and_stops(store: Store, sink: FolderSink) -> None:
