@@ -14,7 +14,7 @@ from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.resources import application
-from attendance.ui.text import counted, plain
+from attendance.ui.text import counted, plain, unseen
 
 if TYPE_CHECKING:
     from attendance.services.import_report import ImportLookAlike, ImportReport
@@ -137,10 +137,11 @@ def _look_alike(job: ImportJob, found: ImportLookAlike) -> None:
             stored = portrait(references[0].reference_id) if references else None
             if stored is not None:
                 st.image(stored, caption="On file", alt="The registered picture", width=140)
+        who_is = unseen(found.person)
         with st.container(horizontal=True):
-            if st.button("Different people: add", key=f"allow-{found.person}-{found.person_id}"):
+            if st.button(f"Different people: add {who_is}", key=f"allow-{found.person}-{found.person_id}"):
                 _allow(job, found)
-            if st.button("Same person: leave out", key=f"leave-{found.person}-{found.person_id}"):
+            if st.button(f"Same person: leave out {who_is}", key=f"leave-{found.person}-{found.person_id}"):
                 job.leave_out(found)
                 st.rerun()
 

@@ -35,7 +35,7 @@ def person_view(person: Person) -> bool:
             change_dialog(person)
         if st.button("Deactivate" if active else "Activate", key="person-status"):
             _set_status(person, active=not active)
-        if st.button("Remove", key="person-remove"):
+        if st.button("Remove person", key="person-remove"):
             remove_dialog(person)
     stored_pictures(person)
     add_pictures(person)

@@ -13,7 +13,7 @@ from attendance.ui.people_quality import COLOURS, WORDS, in_words
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.pictures import CAMERA, FILES, Gathered, from_camera, from_files, judge_new, judged_crops
 from attendance.ui.resources import application
-from attendance.ui.text import counted, plain
+from attendance.ui.text import counted, plain, unseen
 
 if TYPE_CHECKING:
     from attendance.domain.model import Person, Reference
@@ -44,10 +44,11 @@ def _stored(person: Person, reference: Reference, number: int, *, is_last: bool)
         st.badge(WORDS[words.grade], color=COLOURS[words.grade])  # type: ignore[arg-type]  # one of Streamlit's colours
     if words.advice:
         st.caption(words.advice)
-    if st.button("Replace", key=f"replace-{reference.reference_id}", width="stretch"):
+    which = unseen(f"picture {number}")
+    if st.button(f"Replace {which}", key=f"replace-{reference.reference_id}", width="stretch"):
         _start(person, replacing=reference.reference_id, number=number)
     removing = st.button(
-        "Remove",
+        f"Remove {which}",
         key=f"remove-{reference.reference_id}",
         width="stretch",
         disabled=is_last,

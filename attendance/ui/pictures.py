@@ -17,7 +17,7 @@ from attendance.ui.messages import sentence_for
 from attendance.ui.picture_words import fault
 from attendance.ui.queued import TOO_BUSY, in_turn
 from attendance.ui.resources import application
-from attendance.ui.text import plain
+from attendance.ui.text import plain, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def judged_crops(gathered: Gathered, key: str) -> bool:
     for number, (upload_id, one) in enumerate(gathered.judged.items(), start=1):
         with grid.container(border=True):
             judged_crop(one, f"Picture {number}")
-            if st.button("Leave out", key=f"{key}-drop-{upload_id}", width="stretch"):
+            if st.button(f"Leave out {unseen(f'picture {number}')}", key=f"{key}-drop-{upload_id}", width="stretch"):
                 taken_out = upload_id
     if taken_out is not None:
         gathered.drop(taken_out)

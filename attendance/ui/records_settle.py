@@ -14,7 +14,7 @@ from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.resources import application
-from attendance.ui.text import UNNAMED_SITE, plain
+from attendance.ui.text import UNNAMED_SITE, plain, unseen
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -51,8 +51,8 @@ def _card(attempt: Attempt, zone: tzinfo | None) -> None:
             st.markdown(f"**{plain(name)}** · {moment_text(attempt.at_utc, zone, seconds=True)}")
             st.caption(plain(_evidence(attempt)))
         with st.container(horizontal=True, width="content"):
-            _button("Stands", attempt, Review.UPHELD, name)
-            _button("It was somebody else", attempt, Review.VOID, name)
+            _button("Stands", attempt, Review.UPHELD, name, zone)
+            _button("It was somebody else", attempt, Review.VOID, name, zone)
 
 
 def _pictures(attempt: Attempt, name: str) -> None:
@@ -76,8 +76,9 @@ def _evidence(attempt: Attempt) -> str:
     return " · ".join(parts)
 
 
-def _button(label: str, attempt: Attempt, review: Review, name: str) -> None:
-    if not st.button(label, key=f"settle-{review}-{attempt.attempt_id}"):
+def _button(label: str, attempt: Attempt, review: Review, name: str, zone: tzinfo | None) -> None:
+    which = unseen(f"{name}, {moment_text(attempt.at_utc, zone, seconds=True)}")
+    if not st.button(f"{label} {which}", key=f"settle-{review}-{attempt.attempt_id}"):
         return
     try:
         application().disputes.settle(attempt.attempt_id, review, who() or "operator")

@@ -16,7 +16,7 @@ from attendance.services.wording import day_text
 from attendance.ui import operator
 from attendance.ui.messages import sentence_for
 from attendance.ui.status_findings import zone
-from attendance.ui.text import plain
+from attendance.ui.text import plain, unseen
 
 if TYPE_CHECKING:
     from attendance.services.devices import Device
@@ -57,7 +57,7 @@ def _screen(device: Device, number: int) -> None:
             st.markdown(f"**{plain(device.name)}**")
             seen = "not seen since" if device.last_seen is None else f"last seen {ago(device.last_seen)}"
             st.caption(plain(f"Paired {_day(device.paired_at)} by {device.paired_by}, {seen}"))
-        if st.button("Unpair", key=f"unpair-{device.device_id}", width="content"):
+        if st.button(f"Unpair {unseen(device.name)}", key=f"unpair-{device.device_id}", width="content"):
             _confirm(device)
 
 

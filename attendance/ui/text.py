@@ -15,6 +15,14 @@ def plain(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", _LINKS.sub(rf"\1{_JOINER}", " ".join(text.split())))
 
 
+def unseen(text: str) -> str:
+    """The end of a button's label that is heard, not seen (style.css): which of several things the button is about.
+
+    Eyes find it right beside the button; without it a screen reader lists "Remove", "Remove", "Remove".
+    """
+    return f"*{plain(text)}*"
+
+
 def counted(number: int, one: str, several: str) -> str:
     """``1 picture``, ``1,204 pictures``."""
     return f"{number:,} {one if number == 1 else several}"

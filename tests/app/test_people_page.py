@@ -87,7 +87,7 @@ def test_a_person_is_deactivated_and_that_can_be_undone(house: House, maria: Per
 
 
 def test_removal_says_what_stays_and_needs_the_name(maria: Person) -> None:
-    app = press(shown(office("people", id=maria.person_id)), "Remove")
+    app = press(shown(office("people", id=maria.person_id)), "Remove person")
     assert f"3 pictures of **{NAME}** and every template made from them go." in words(app)
     assert "1 check-in and 2 attempts stay in Records, each with its time and the name." in words(app)
     remove = next(button for button in app.button if button.label.replace("\\", "") == f"Remove {NAME}")

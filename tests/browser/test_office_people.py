@@ -102,7 +102,7 @@ def test_a_person_is_removed_only_with_the_name_typed(people: Page, app: App) ->
     expect(people.get_by_text("1 to 1 of 1.")).to_be_visible()
     pick(people, 0)
     expect(people.get_by_role("heading", name=NAME, level=1)).to_be_visible()
-    people.get_by_test_id("stMain").get_by_role("button", name="Remove", exact=True).first.click()
+    people.get_by_test_id("stMain").get_by_role("button", name="Remove person", exact=True).click()
     dialog = people.get_by_role("dialog")
     remove = dialog.get_by_role("button", name=f"Remove {NAME}")
     expect(remove).to_be_disabled()

@@ -118,7 +118,7 @@ def test_a_screen_is_paired_and_unpaired_by_an_operator(operator: Page, app: App
         operator.get_by_role("button", name="Pair this screen").click()
         expect(operator.get_by_text("Main entrance is paired and may check people in.")).to_be_visible()
         assert Devices(store).is_paired("e" * 32)
-        operator.get_by_role("button", name="Unpair", exact=True).click()
+        operator.get_by_role("button", name="Unpair Main entrance", exact=True).click()
         operator.get_by_role("dialog").get_by_role("button", name="Unpair Main entrance").click()
         expect(operator.get_by_text("Main entrance is unpaired.")).to_be_visible()
         assert not Devices(store).is_paired("e" * 32)
