@@ -1,4 +1,4 @@
-"""The two dialogs about a person: change who it is, and remove."""
+"""The dialogs about a person: change who it is, remove one picture, and remove the person."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from attendance.domain.names import name_key
 from attendance.errors import AttendanceError, PersonExistsError
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
+from attendance.ui.people_thumbs import portrait
 from attendance.ui.resources import application
 from attendance.ui.text import counted, plain
 
 if TYPE_CHECKING:
-    from attendance.domain.model import Person
+    from attendance.domain.model import Person, Reference
     from attendance.services.people import Remaining
 
 
@@ -58,6 +59,28 @@ def _has(person: Person, error: PersonExistsError) -> bool:
     if error.field == "name":
         return name_key(person.name) == name_key(error.value)
     return person.external_id == error.value
+
+
+@st.dialog("Remove a picture")
+def remove_picture_dialog(person: Person, reference: Reference, number: int) -> None:
+    """Show the picture once more, since it can't be brought back, and ask."""
+    image = portrait(reference.reference_id)
+    if image is not None:
+        st.image(image, alt=f"Picture {number} of {person.name}, which is to be removed", width=160)
+    st.markdown(f"Picture {number} of **{plain(person.name)}** and the template made from it go. This can't be undone.")
+    with st.container(horizontal=True):
+        sure = st.button(f"Remove picture {number}", type="primary", key="picture-remove-now")
+        if st.button("Keep it", key="picture-remove-not"):
+            st.rerun()
+    if not sure:
+        return
+    try:
+        application().people.remove_picture(person.person_id, reference.reference_id, actor=who() or "operator")
+    except AttendanceError as error:
+        st.error(plain(sentence_for(error)))
+        return
+    st.session_state["person-said"] = (person.person_id, f"Saved. Picture {number} was removed.", None)
+    st.rerun()
 
 
 @st.dialog("Remove a person")

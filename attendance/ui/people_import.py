@@ -122,7 +122,7 @@ def _summary(report: ImportReport) -> str:
 
 def _look_alike(job: ImportJob, found: ImportLookAlike) -> None:
     """Two pictures side by side, and the operator's decision."""
-    with st.container(border=True):
+    with st.container(border=True, key=f"import-alike-{found.person}-{found.person_id}"):
         st.markdown(
             f"**{plain(found.person)}** may be **{plain(found.resembles)}**, who is registered. Compare the pictures."
         )

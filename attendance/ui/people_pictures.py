@@ -9,6 +9,7 @@ import streamlit as st
 from attendance.errors import AttendanceError, LookAlikeError
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
+from attendance.ui.people_dialogs import remove_picture_dialog
 from attendance.ui.people_quality import COLOURS, WORDS, in_words
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.pictures import CAMERA, FILES, Gathered, from_camera, from_files, judge_new, judged_crops
@@ -28,7 +29,7 @@ def stored_pictures(person: Person) -> None:
         return
     grid = st.grid(4, min_column_width=150)
     for number, reference in enumerate(references, start=1):
-        with grid.container(border=True):
+        with grid.container(border=True, key=f"person-picture-{number}"):
             _stored(person, reference, number, is_last=len(references) == 1)
 
 
@@ -55,7 +56,7 @@ def _stored(person: Person, reference: Reference, number: int, *, is_last: bool)
         help="The last picture can be replaced, not removed." if is_last else None,
     )
     if removing:
-        _remove(person, reference, number)
+        remove_picture_dialog(person, reference, number)
 
 
 def add_pictures(person: Person) -> None:
@@ -120,16 +121,6 @@ def _save(person: Person, at_work: dict[str, object], gathered: Gathered) -> Non
     words = f"Saved. Picture {at_work['number']} was replaced." if at_work["replacing"] else f"Saved. {added} added."
     st.session_state["person-said"] = (person.person_id, words, None)
     del st.session_state["adding"]
-    st.rerun()
-
-
-def _remove(person: Person, reference: Reference, number: int) -> None:
-    try:
-        application().people.remove_picture(person.person_id, reference.reference_id, actor=who() or "operator")
-    except AttendanceError as error:
-        st.error(plain(sentence_for(error)))
-        return
-    st.session_state["person-said"] = (person.person_id, f"Saved. Picture {number} was removed.", None)
     st.rerun()
 
 

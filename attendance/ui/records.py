@@ -32,7 +32,9 @@ def records_page() -> None:
         AttendanceError: the records can't be read now.
     """
     # The places in the order in which they are read; the filters, which decide what all the others show, are asked first.
-    head, settle, day_place, filter_place, list_place = (st.container() for _ in range(5))
+    head, settle, day_place, filter_place, list_place = (
+        st.container(key=f"records-{name}") for name in ("top", "settle", "day", "filter", "list")
+    )
     reports = application().reports
     directory = reports.directory()
     with filter_place:

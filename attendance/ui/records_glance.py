@@ -36,7 +36,7 @@ def glance(day: Day, reports: ReportService) -> None:
 
 
 def _figures(day: Day, zone: tzinfo | None) -> None:
-    grid = st.grid(4, min_column_width=150)
+    grid = st.container(key="figures-day").grid(4, min_column_width=150)
     first = day.arrivals[0] if day.arrivals else None
     aside = f"{day.disputed} disputed" if day.disputed else "of the active people"
     figures = (

@@ -21,6 +21,7 @@ from attendance.api.doors import is_local, place_of
 from attendance.api.guard import Guard, away
 from attendance.api.running import reset, running
 from attendance.errors import AttendanceError, StoreError
+from attendance.ui import ahead
 from attendance.ui.app import OFFICE
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     server = running()
     server.start()
     threading.Thread(target=_welcome, args=[server], name="attend-welcome", daemon=True).start()
+    threading.Thread(target=ahead.bring_in, args=[server], name="attend-ahead", daemon=True).start()
     yield None
     log.info("app_stopping")
     reset()  # uvicorn has answered by now whatever was in flight

@@ -115,7 +115,7 @@ def _figures(report: ErrorReport) -> None:
         if searched.fnir is not None:
             figures.append(("People not named", searched.fnir))
     columns: Literal[2, 4] = 4 if len(figures) > 2 else 2
-    grid = st.grid(columns, min_column_width=150)
+    grid = st.container(key="figures-rates").grid(columns, min_column_width=150)
     for label, rate in figures:
         with grid.container():
             st.metric(label, share(rate.rate), between(rate), delta_color="off", delta_arrow="off", border=True)

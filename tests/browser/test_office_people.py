@@ -115,6 +115,25 @@ def test_a_person_is_removed_only_with_the_name_typed(people: Page, app: App) ->
     assert names(app) == ["Leo", "Tom"]
 
 
+def test_a_picture_is_removed_only_when_asked_once_more(people: Page) -> None:
+    people.get_by_placeholder("Name, staff number or group").fill("1042")
+    expect(people.get_by_text("1 to 1 of 1.")).to_be_visible()
+    pick(people, 0)
+    expect(people.get_by_role("heading", name=NAME, level=1)).to_be_visible()
+    removing = people.get_by_role("button", name=re.compile("^Remove picture [123]$"))
+    expect(removing).to_have_count(3)
+    expect(people.get_by_role("button", name="Remove person", exact=True)).to_have_count(1)
+    dialog = people.get_by_role("dialog")
+    removing.nth(1).click()
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_have_count(0)
+    expect(removing).to_have_count(3)
+    removing.nth(1).click()
+    dialog.get_by_role("button", name="Remove picture 2").click()
+    expect(people.get_by_text("Saved. Picture 2 was removed.")).to_be_visible()
+    expect(removing).to_have_count(2)
+
+
 def test_a_zip_is_imported_and_a_picture_is_added_afterwards(people: Page, app: App, astronaut: NDArray[np.uint8]) -> None:
     first, second, third = pictures(astronaut, 3)
     archive = io.BytesIO()
