@@ -38,6 +38,7 @@ def records_page() -> None:
     reports = application().reports
     directory = reports.directory()
     with filter_place:
+        st.html('<span id="the-list"></span>')
         query = filters(directory, reports.today())
     with head:
         _head(query, reports)
@@ -59,6 +60,7 @@ def _head(query: RecordQuery, reports: ReportService) -> None:
             st.title("Records", anchor=False)
             site = application().settings.site
             st.caption(plain(_when(query) if site == UNNAMED_SITE else f"{_when(query)} · {site}"))
+            st.html('<a class="to-the-list" href="#the-list">To the list</a>')  # style.css shows it on phones
         with st.container(horizontal=True, width="content"):
             file_buttons(query, reports, reports.directory())
 

@@ -78,6 +78,19 @@ def test_a_dispute_is_settled_and_its_record_stays(records: Page, app: App) -> N
     expect(records.get_by_text("1 to 1 of 1 check-ins.")).to_be_visible()
 
 
+def test_on_a_phone_one_press_leads_to_the_list(records: Page, app: App) -> None:
+    records.set_viewport_size({"width": 390, "height": 844})
+    show(records, app, f"when=One+day&day={DAY}")
+    attempts = records.get_by_text("All attempts", exact=True)
+    expect(attempts).not_to_be_in_viewport()
+    records.get_by_role("link", name="To the list").click()
+    expect(attempts).to_be_in_viewport(ratio=1)
+    attempts.click()
+    expect(records.get_by_text("1 to 4 of 4 attempts.")).to_be_visible()
+    records.set_viewport_size({"width": 1280, "height": 1000})
+    expect(records.get_by_role("link", name="To the list")).to_be_hidden()
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_page_never_scrolls_sideways(records: Page, app: App, width: int) -> None:
     records.set_viewport_size({"width": width, "height": 844})
