@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 KIOSK = "kiosk"
 _ACTIONS = {Review.UPHELD: "attempt.uphold", Review.VOID: "attempt.void"}
+_REOPEN = "attempt.reopen"
 
 
 class Disputes:
@@ -69,6 +70,22 @@ class Disputes:
         if review not in _ACTIONS:
             raise ValueError(f"a dispute is settled as upheld or void, not as {review}")
         return attempt if attempt.review is review else self._review(attempt, review, _ACTIONS[review], actor)
+
+    def reopen(self, attempt_id: str, settled: Review, actor: str) -> Attempt:
+        """Take a settlement back: the record is disputed again.
+
+        Args:
+            attempt_id: of the attempt.
+            settled: how it was settled, by what the operator saw.
+            actor: the operator.
+
+        Raises:
+            ConflictError: there is no such attempt, or it is not settled like that any more.
+        """
+        attempt = self._store.attempt(attempt_id)
+        if attempt is None or settled not in _ACTIONS or attempt.review is not settled:
+            raise ConflictError("This record is not settled like that any more.")
+        return self._review(attempt, Review.DISPUTED, _REOPEN, actor)
 
     def _review(self, attempt: Attempt, review: Review, action: str, actor: str) -> Attempt:
         details = {"attempt_id": attempt.attempt_id, "person_id": attempt.person_id, "before": str(attempt.review)}

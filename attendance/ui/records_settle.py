@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -23,13 +24,21 @@ if TYPE_CHECKING:
     from attendance.services.reports import ReportService
 
 SHOWN = 3  # at once; the next ones come up as these are settled
+SAID_S = 60.0  # how long what was just saved, and the way back, stay on the page
+
+
+class _Said(NamedTuple):
+    """What was done last: when (monotonic, seconds), and what can be taken back."""
+
+    words: str
+    at: float
+    attempt_id: str
+    review: Review | None
 
 
 def to_settle(reports: ReportService) -> None:
     """Draw what has to be settled; nothing where there is nothing."""
-    said = st.session_state.pop("settled", None)
-    if said:
-        st.success(said)
+    _said()
     waiting = reports.count_to_settle()
     if not waiting:
         return
@@ -41,6 +50,20 @@ def to_settle(reports: ReportService) -> None:
         _card(attempt, reports.zone)
     if waiting > SHOWN:
         st.caption(f"{waiting - SHOWN:,} more after these.")
+
+
+def _said() -> None:
+    """What was just saved, with a way back."""
+    said: _Said | None = st.session_state.get("settled")
+    if said is None:
+        return
+    if time.monotonic() - said.at > SAID_S:
+        del st.session_state["settled"]
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="settled"):
+        st.success(said.words, width=560)
+        if said.review is not None and st.button("Undo", key="settle-undo"):
+            _undo(said.attempt_id, said.review)
 
 
 def _card(attempt: Attempt, zone: tzinfo | None) -> None:
@@ -83,11 +106,28 @@ def _button(label: str, attempt: Attempt, review: Review, name: str, zone: tzinf
     try:
         application().disputes.settle(attempt.attempt_id, review, who() or "operator")
     except ConflictError:
-        st.session_state["settled"] = "Another operator settled this a moment ago."
+        _say("Another operator settled this a moment ago.")
     except AttendanceError as error:
         st.error(plain(sentence_for(error)))
         return
     else:
         words = "stands" if review is Review.UPHELD else "is void: it was somebody else"
-        st.session_state["settled"] = f"Saved. The record of {plain(name)} {words}."
+        _say(f"Saved. The record of {plain(name)} {words}.", attempt.attempt_id, review)
     st.rerun()
+
+
+def _undo(attempt_id: str, review: Review) -> None:
+    try:
+        application().disputes.reopen(attempt_id, review, who() or "operator")
+    except ConflictError:
+        _say("Another operator settled this otherwise meanwhile; that stays.")
+    except AttendanceError as error:
+        st.error(plain(sentence_for(error)))
+        return
+    else:
+        _say("Taken back. The record has to be settled again.")
+    st.rerun()
+
+
+def _say(words: str, attempt_id: str = "", review: Review | None = None) -> None:
+    st.session_state["settled"] = _Said(words, time.monotonic(), attempt_id, review)

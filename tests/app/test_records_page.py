@@ -110,6 +110,18 @@ def test_a_dispute_is_settled_and_the_record_stays(house: House) -> None:
     assert entry.person_name == "Tom"
 
 
+def test_a_settlement_is_undone(house: House) -> None:
+    app = shown(office("records", when="All days"))
+    next(button for button in app.button if button.label.startswith("Stands ")).click()
+    app = shown(app)
+    next(button for button in app.button if button.label == "Undo").click()
+    app = shown(app)
+    assert "Taken back. The record has to be settled again." in words(app)
+    assert "To settle (1)" in words(app)
+    assert [one.review for one in house.attempts()].count(Review.DISPUTED) == 1
+    assert not [button for button in app.button if button.label == "Undo"]
+
+
 def test_before_anybody_is_registered_the_next_step_is_a_link(tmp_path: Path) -> None:
     house_in(tmp_path).real_store.close()
     app = shown(office("records"))

@@ -81,6 +81,23 @@ def test_only_two_ways_to_settle(disputes: Disputes, attempt_id: str, review: Re
         disputes.settle(attempt_id, review, "olof")
 
 
+def test_a_settlement_is_taken_back(house: House, disputes: Disputes, attempt_id: str) -> None:
+    disputes.open(attempt_id)
+    disputes.settle(attempt_id, Review.VOID, "olof")
+    assert disputes.reopen(attempt_id, Review.VOID, "olof").review is Review.DISPUTED
+    assert house.attempts()[0].review is Review.DISPUTED
+    assert reviews(house)[-1] == ("olof", "attempt.reopen")
+
+
+@pytest.mark.parametrize("settled", [Review.UPHELD, Review.DISPUTED, Review.NONE])
+def test_only_what_was_seen_is_taken_back(house: House, disputes: Disputes, attempt_id: str, settled: Review) -> None:
+    disputes.open(attempt_id)
+    disputes.settle(attempt_id, Review.VOID, "anna")
+    with pytest.raises(ConflictError):
+        disputes.reopen(attempt_id, settled, "olof")
+    assert house.attempts()[0].review is Review.VOID
+
+
 def test_two_operators_at_once(house: House, disputes: Disputes, attempt_id: str) -> None:
     disputes.open(attempt_id)
 
