@@ -1,10 +1,10 @@
 """How far an observed error rate can be trusted: intervals from drawing the people again (bootstrap).
 
 Comparisons of one person's pictures hang together, so people are drawn, not comparisons (Bolle, Ratha and Pankanti 2004,
-the subset bootstrap). A comparison of two people belongs to both, and would count as often as both were drawn: the product
-of two weights (Snijders and Borgatti 1999, the vertex bootstrap). What is used is its first-order form, the sum of the
-weights less one (the Hájek projection of a statistic of pairs), because it needs a small table for each person instead of
-one for each pair: 50,000 people fit in memory.
+the subset bootstrap). A comparison of two people belongs to both, and counts as often as both were drawn: the product of
+two weights (Snijders and Borgatti 1999, the vertex bootstrap). Of more than a hundred people its first-order form is used,
+the sum of the weights less one (the Hájek projection of a statistic of pairs), because it needs a small table for each
+person instead of one for each pair: 50,000 people fit in memory. Of few people that form is too narrow.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ GRID: F64 = np.arange(2 * PER_UNIT + 1) / PER_UNIT  # 0 to 2, the range of the t
 GRID.flags.writeable = False
 DRAWS = 1000
 SEED = 19795  # the same comparisons give the same intervals
+PAIRED = 100  # people of whom each pair has a table: 16 MB
 _ROOM = 4_000_000  # numbers that are held at once while drawing
 
 
@@ -61,41 +62,37 @@ class ByPerson:
 
     def __init__(self, people: int, *, pairs: bool) -> None:
         self.pairs = pairs
-        self.bins = np.zeros((people, len(GRID) + 1), np.uint32)  # the last: beyond the grid
+        width = len(GRID) + 1  # the last: beyond the grid
+        self.bins = np.zeros((people, width), np.uint32)
+        self._between = np.zeros((people, people, width), np.uint32) if pairs and people <= PAIRED else None
 
     def add(self, distances: F64, *owners: NDArray[np.integer]) -> None:
         """Count distances, and of each the person or the two people it is of."""
         if not len(distances):
             return
-        bins, width = bins_of(distances), self.bins.shape[1]
+        bins = bins_of(distances)
         for people in owners:
-            first, last = int(people.min()), int(people.max()) + 1
-            flat = (people.astype(np.int64, copy=False) - first) * width + bins
-            counted = np.bincount(flat, minlength=(last - first) * width)
-            self.bins[first:last] += counted.reshape(-1, width).astype(np.uint32)
+            _count(self.bins, people, bins)
+        if self._between is not None:
+            one, other = owners
+            _count(self._between, one, other * self.bins.shape[1] + bins)
 
     def shares(self, draws: int = DRAWS, seed: int = SEED) -> F64:
         """The share at or below each threshold in each draw of the people: float64 (draws, len(GRID)).
 
         A draw that happens to hold no comparison is not a number. Two tables of the same people draw the same people.
         """
-        people, width = self.bins.shape
-        drawn = [self._counts(weights, people, width) for weights in _weights(people, draws, seed)]
-        counts = np.concatenate(drawn)
-        if self.pairs:
-            counts = np.maximum(counts - self.bins.sum(axis=0, dtype=np.float64) / 2, 0)
+        drawn = _weights(len(self.bins), draws, seed)
+        if self._between is not None:
+            counts = np.concatenate([_paired(weights, self._between) for weights in drawn])
+        else:
+            counts = np.concatenate([_weighted(weights, self.bins) for weights in drawn])
+            if self.pairs:
+                counts = np.maximum(counts - self.bins.sum(axis=0, dtype=np.float64) / 2, 0)
         reached = np.cumsum(counts, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             shares: F64 = reached[:, :-1] / reached[:, -1:]
         return shares
-
-    def _counts(self, weights: F64, people: int, width: int) -> F64:
-        """Each draw's weighted counts a bin, a part of the people at a time."""
-        part = max(1, _ROOM // width)
-        total = np.zeros((len(weights), width))
-        for first in range(0, people, part):
-            total += weights[:, first : first + part] @ self.bins[first : first + part].astype(np.float64)
-        return total
 
 
 @dataclass(eq=False)
@@ -176,6 +173,34 @@ def bins_of(distances: F64) -> NDArray[np.int64]:
     """Of each distance the first threshold of the grid that accepts it; ``len(GRID)`` where none does."""
     bins = np.ceil(np.minimum(distances, 3.0) * PER_UNIT - 1e-9).astype(np.int64)
     return np.minimum(bins, len(GRID))
+
+
+def _count(table: NDArray[np.uint32], people: NDArray[np.integer], places: NDArray[np.int64]) -> None:
+    """One more for each of these people, at a place in the person's part of the table."""
+    first, last = int(people.min()), int(people.max()) + 1
+    size = table[0].size
+    flat = (people.astype(np.int64, copy=False) - first) * size + places
+    counted = np.bincount(flat, minlength=(last - first) * size)
+    table[first:last] += counted.reshape(-1, *table.shape[1:]).astype(np.uint32)
+
+
+def _weighted(weights: F64, table: NDArray[np.uint32]) -> F64:
+    """Each draw's weighted counts a bin, a part of the table at a time: ``weights`` (draws, n), ``table`` (n, bins)."""
+    rows, width = table.shape
+    part = max(1, _ROOM // width)
+    total = np.zeros((len(weights), width))
+    for first in range(0, rows, part):
+        total += weights[:, first : first + part] @ table[first : first + part].astype(np.float64)
+    return total
+
+
+def _paired(weights: F64, table: NDArray[np.uint32]) -> F64:
+    """The same where a comparison counts as often as both people were drawn: ``table`` (n, n, bins)."""
+    people, _, width = table.shape
+    flat = table.reshape(-1, width)
+    at_once = max(1, _ROOM // people**2)
+    parts = [weights[first : first + at_once] for first in range(0, len(weights), at_once)]
+    return np.concatenate([_weighted((part[:, :, None] * part[:, None, :]).reshape(len(part), -1), flat) for part in parts])
 
 
 def _between(threshold: float, low: F64, high: F64) -> tuple[float, float]:

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attendance.domain.metrics import Distances, largest_unseen
-from attendance.domain.resampling import GRID, ByPerson, Counted, bins_of, eer_between
+from attendance.domain.resampling import GRID, PAIRED, PER_UNIT, SEED, ByPerson, Counted, bins_of, eer_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 def counted(owners: Sequence[tuple[int, ...]], distances: list[float], people: int, independent: int = 10) -> Counted:
@@ -32,14 +34,30 @@ def crossed(people: int, seed: int) -> tuple[list[tuple[int, int]], list[float]]
     return pairs, [float(max(1 + own[a] + own[b] + rng.normal(0, 0.1), 0)) for a, b in pairs]
 
 
-def test_the_interval_is_nearly_that_of_the_whole_bootstrap_of_pairs() -> None:
-    pairs, distances = crossed(80, 3)
-    ours = counted(pairs, distances, 80).accepted(0.8)
-    rng = np.random.default_rng(1)
-    weights = rng.multinomial(80, np.full(80, 1 / 80), size=2000)
+def written_out(
+    pairs: list[tuple[int, int]], distances: list[float], people: int, seed: int, draws: int
+) -> NDArray[np.float64]:
+    """The share at or below 0.8 in each draw, each comparison weighted with the product of its two people's counts."""
+    weights = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=draws)
     first, second = np.array(pairs).T
     product = weights[:, first] * weights[:, second]
-    low, high = np.quantile((product @ (np.array(distances) <= 0.8)) / product.sum(axis=1), [0.025, 0.975])
+    shares: NDArray[np.float64] = (product @ (np.array(distances) <= 0.8)) / product.sum(axis=1)
+    return shares
+
+
+@pytest.mark.parametrize("people", [7, 30, PAIRED])
+def test_of_few_people_the_draws_are_those_of_the_whole_bootstrap_of_pairs(people: int) -> None:
+    pairs, distances = crossed(people, 3)
+    table = counted([*pairs[1:], pairs[0]], [*distances[1:], distances[0]], people)
+    ours = table.by_person.shares(draws=50)[:, round(0.8 * PER_UNIT)]
+    np.testing.assert_allclose(ours, written_out(pairs, distances, people, SEED, 50), rtol=1e-12)
+
+
+def test_of_many_people_the_interval_is_nearly_that_of_the_whole_bootstrap_of_pairs() -> None:
+    people = PAIRED + 1
+    pairs, distances = crossed(people, 3)
+    ours = counted(pairs, distances, people).accepted(0.8)
+    low, high = np.quantile(written_out(pairs, distances, people, 1, 2000), [0.025, 0.975])
     width = high - low
     assert ours.low == pytest.approx(low, abs=0.2 * width)
     assert ours.high == pytest.approx(high, abs=0.2 * width)
