@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import environment, gflops, markdown
+from bench.report import environment, figure, gflops, markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ROOT.parent / "shared" / "faces"
@@ -37,9 +37,9 @@ def main() -> int:
     rows = measured(names)
     table = Table("work", "ours", "peer", "peer's", "ratio", "goal")
     for row in rows:
-        peer_ms = "" if row["peer_ms"] is None else f"{row['peer_ms']:.2f}"
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        table.add_row(row["name"], f"{row['ours_ms']:.2f}", row["peer"], peer_ms, ratio, str(row["goal"] or ""))
+        peer_ms = "" if row["peer_ms"] is None else figure(row["peer_ms"])
+        ratio = "" if row["ratio"] is None else figure(row["ratio"])
+        table.add_row(row["name"], figure(row["ours_ms"]), row["peer"], peer_ms, ratio, str(row["goal"] or ""))
     Console(width=160).print(table)
     if not sys.argv[1:]:
         (ROOT / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from pathlib import Path
@@ -60,14 +61,15 @@ def environment(version: Callable[[str], str]) -> str:
 def markdown(rows: Sequence[dict[str, Any]], machine: str, peak: float) -> str:
     """The whole page."""
     lines = [HEAD, "## Environment\n\n", machine, "\n\n## Figures\n\n"]
-    lines.append("| work | ours, ms | peer | peer, ms | ratio | goal | |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+    lines.append("| work | ours, ms (memory: MB) | peer | peer, ms | ratio | goal | |\n")
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |\n")
     missed = []
     for row in rows:
-        peer_ms = "" if row["peer_ms"] is None else f"{row['peer_ms']:.2f}"
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        peer_ms = "" if row["peer_ms"] is None else figure(row["peer_ms"])
+        ratio = "" if row["ratio"] is None else figure(row["ratio"])
         goal = "" if row["goal"] is None else f"{row['goal']:g}"
         reached = "" if row["goal"] is None else ("reached" if row["ratio"] >= row["goal"] else "missed")
-        cells = (row["name"], f"{row['ours_ms']:.2f}", row["peer"], peer_ms, ratio, goal, reached)
+        cells = (row["name"], figure(row["ours_ms"]), row["peer"], peer_ms, ratio, goal, reached)
         lines.append("| " + " | ".join(cells) + " |\n")
         if reached == "missed":
             missed.append(row)
@@ -79,6 +81,11 @@ def markdown(rows: Sequence[dict[str, Any]], machine: str, peak: float) -> str:
         lines += [f"- {row['name']}: {row['ratio']:.2f} instead of {row['goal']:g}.\n" for row in missed]
         lines.append(_why(rows))
     return "".join([*lines, _limits(peak)])
+
+
+def figure(value: float) -> str:
+    """Two decimals; of less than one, two digits that say something."""
+    return f"{value:,.2f}" if value >= 1 or not value else f"{value:.{max(2, 1 - math.floor(math.log10(value)))}f}"
 
 
 def _limits(peak: float) -> str:
