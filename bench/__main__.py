@@ -15,7 +15,7 @@ from bench.report import environment, figure, gflops, markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ROOT.parent / "shared" / "faces"
-MODULES = ("detection", "embedding", "end_to_end", "gallery", "tracking", "export")
+MODULES = ("detection", "embedding", "end_to_end", "gallery", "records", "tracking", "export")
 
 
 def measured(names: list[str]) -> list[dict[str, Any]]:
