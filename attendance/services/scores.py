@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from attendance.services.comparisons import blocks, distances_of, expected_comparisons
+from attendance.services.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,13 +64,14 @@ class Scores:
         """The columns after the first.
 
         Args:
-            named: people by their ids and pictures by their digests; else both as numbers from 1, which say nothing.
+            named: people by their ids, which a folder's name may be, and pictures by their digests; else both as numbers
+                from 1, which say nothing.
         """
         templates = self.templates
         number = {person: str(place) for place, person in enumerate(templates.people, 1)}
-        shown = {person: person for person in number} if named else number
+        shown = {person: harmless(person) for person in number} if named else number
         for person, _ in (*self.upheld, *self.void):  # of somebody who has no picture any more
-            shown.setdefault(person, person if named else str(len(shown) + 1))
+            shown.setdefault(person, harmless(person) if named else str(len(shown) + 1))
         who = [shown[templates.people[owner]] for owner in templates.owners]
         what = [digest[:DIGITS] if named else str(place) for place, digest in enumerate(templates.digests, 1)]
         for first, second, far in self._compared():

@@ -107,12 +107,16 @@ def test_reviewed_attempts_are_lines_too(house: House) -> None:
     assert told == [("genuine", "1", "1", "0.21"), ("genuine", "10", "10", "0.22"), ("impostor", "10", "", "0.29")]
 
 
-def tried(folder: Path, ratios: Sequence[float], pairs: list[Pair] | None = None) -> Evaluation:
-    for person in range(4):
-        place = folder / f"Person_{person}"
-        place.mkdir()
+PEOPLE = tuple(f"Person_{number}" for number in range(4))
+
+
+def tried(
+    folder: Path, ratios: Sequence[float], pairs: list[Pair] | None = None, names: Sequence[str] = PEOPLE
+) -> Evaluation:
+    for person, name in enumerate(names):
+        (folder / name).mkdir()
         for variant in range(3):
-            (place / f"Person_{person}_{variant + 1:04d}.jpg").write_bytes(picture(person, variant))
+            (folder / name / f"{name}_{variant + 1:04d}.jpg").write_bytes(picture(person, variant))
     engine, options = FakeEngine(), RecognitionOptions()
     made = [
         Combination(options, Setting(replace(engine.model, threshold=threshold), options.as_dict(), ratio), engine)
@@ -143,3 +147,8 @@ def test_of_a_list_of_pairs_there_are_these_alone(tmp_path: Path) -> None:
         ("impostor", "Person_0", "Person_1"),
         ("genuine", "Person_1", "Person_1"),
     ]
+
+
+def test_a_folder_whose_name_is_a_formula_is_text_in_a_spreadsheet(tmp_path: Path) -> None:
+    rows = read(tried(tmp_path, (0.05,), names=("=1+1", "@SUM(A1)")).scores)
+    assert {row["first_person"] for row in rows} == {"'=1+1", "'@SUM(A1)"}
