@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from attendance.services.reports import Day, ReportService
 
-LIST_HEIGHT_PX = 204
+LIST_HEIGHT_PX, ROW_PX = 204, 36  # a list's at most, and a line's
 
 
 def glance(day: Day, reports: ReportService) -> None:
@@ -95,4 +95,5 @@ def _list(columns: dict[str, list[str]], *, empty: str, alt: str) -> None:
         st.caption(empty)
         return
     narrow = {"Time": st.column_config.TextColumn(width=56), "Staff no.": st.column_config.TextColumn(width=72)}
-    st.dataframe(columns, hide_index=True, height=LIST_HEIGHT_PX, row_height=36, alt=alt, column_config=narrow)
+    height = min(LIST_HEIGHT_PX, ROW_PX * (len(columns["Person"]) + 1) + 2)  # no empty lines below a few people
+    st.dataframe(columns, hide_index=True, height=height, row_height=ROW_PX, alt=alt, column_config=narrow)
