@@ -29,8 +29,9 @@ button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offse
 """
 
 # Asking is no activity (the guard counts what the page's script is asked for); whoami answers 401 once the session is over.
-# A server that cannot be reached, or a database that is away, ends nothing. Streamlit calls the default export again when
-# the page is drawn anew, and what it returned only when all is over: so each call ends what the one before began.
+# A server that cannot be reached, or a database that is away, ends nothing. The browser's other tabs ask at once when one signs
+# out. Streamlit calls the default export again when the page is drawn anew, and what it returned only when all is over: so
+# each call ends what the one before began.
 _JS = """
 const EVERY_MS = 5000
 const token = () => (document.cookie.match(/(?:^|; )_streamlit_xsrf=([^;]*)/) || [])[1] || ''
@@ -45,12 +46,15 @@ export default function ({ parentElement: root, data }) {
     const { pathname } = location
     location.replace(pathname === '/' ? '/' : `/in/sign-in?ended=1&next=${encodeURIComponent(pathname)}`)
   }
+  const tabs = new BroadcastChannel('attend-session')
+  tabs.onmessage = look
   const button = root.querySelector('button')
   button.onclick = async () => {
     button.disabled = true
     const answer = await fetch('/in/sign-out', { method: 'POST', headers: { 'X-Xsrftoken': token() } }).catch(() => null)
     if (!answer) { button.disabled = false; return }
     const next = answer.ok ? (await answer.json().catch(() => ({}))).next : null
+    tabs.postMessage('signed-out')
     location.replace(next || '/in/sign-in')
   }
   // On a phone the sidebar lies over the page: close it when a page was chosen.
@@ -63,6 +67,7 @@ export default function ({ parentElement: root, data }) {
   document.addEventListener('click', chosen)
   root.attendStop = () => {
     clearInterval(timer)
+    tabs.close()
     document.removeEventListener('visibilitychange', look)
     document.removeEventListener('click', chosen)
   }

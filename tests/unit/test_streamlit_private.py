@@ -121,7 +121,8 @@ def test_the_server_lets_its_connections_send_at_once(monkeypatch: pytest.Monkey
     """On a socket as Streamlit makes it; without this each answer on an open connection waits 40 ms for its second half."""
     stopped = threading.Event()
     stopped.set()
-    here = SimpleNamespace(start=lambda: None, stopped=stopped, settings=SimpleNamespace(public_url="http://attend"))
+    settings = SimpleNamespace(public_url="http://attend")
+    here = SimpleNamespace(start=lambda: None, stopped=stopped, state="loading", settings=settings)
     monkeypatch.setattr(server, "running", lambda: here)
 
     async def start_and_stop() -> None:
