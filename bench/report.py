@@ -27,9 +27,10 @@ PACKAGES = (
 
 HEAD = """# Benchmarks
 
-Written by `make bench`; bench/results.json holds the same rows. Both sides of a row do the same work on the same picture,
-with the same options and 2 threads, one after the other in turn, after a warm-up; the figures are medians. A ratio above 1
-means that we are quicker. FaceNet runs on random weights of the right shapes, which cost the same as the published ones.
+Written by `make bench`; bench/results.json holds the same rows, those of a part from one run. Both sides of a row do the
+same work on the same picture, with the same options and 2 threads, one after the other in turn, after a warm-up; the
+figures are medians. A ratio above 1 means that we are quicker. FaceNet runs on random weights of the right shapes, which
+cost the same as the published ones.
 
 """
 
