@@ -156,6 +156,19 @@ def test_the_office(office: App, visitor: Page) -> None:
         shot(visitor, f"person-{name}", whole=False)
 
 
+def test_a_record_is_settled_and_not(office: App, visitor: Page) -> None:
+    """The way back leaves the record as it was, for the next size."""
+    sign_in(visitor, office)
+    show(visitor, office, "records")
+    visitor.get_by_role("button", name=re.compile("^Stands ")).first.click()
+    undo = visitor.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    ready(visitor)
+    shot(visitor, "records-settled")
+    undo.click()
+    expect(visitor.get_by_text("Taken back.")).to_be_visible()
+
+
 def test_settings_and_thresholds_with_a_change(office: App, visitor: Page) -> None:
     sign_in(visitor, office)
     show(visitor, office, "settings")
