@@ -29,9 +29,9 @@ button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offse
 """
 
 # Asking is no activity (the guard counts what the page's script is asked for); whoami answers 401 once the session is over.
-# A server that cannot be reached, or a database that is away, ends nothing. The browser's other tabs ask at once when one signs
-# out. Streamlit calls the default export again when the page is drawn anew, and what it returned only when all is over: so
-# each call ends what the one before began.
+# A server that cannot be reached, or a database that is away, ends nothing. The browser's other tabs ask at once when one
+# signs out. Streamlit calls the default export again when the page is drawn anew, and what it returned only when all is
+# over: so each call ends what the one before began.
 _JS = """
 const EVERY_MS = 5000
 const token = () => (document.cookie.match(/(?:^|; )_streamlit_xsrf=([^;]*)/) || [])[1] || ''
