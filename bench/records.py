@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from attendance.domain.model import CheckIn, Outcome
@@ -104,10 +105,7 @@ def _views(reports: ReportService, filled: Filled) -> dict[str, Callable[[], obj
         directory = reports.directory()
         return reports.count_to_settle(), reports.count(query, directory), reports.page(query, directory, number)
 
-    found: dict[str, Callable[[], object]] = {
-        name: lambda query=query, number=number: view(query, number)  # type: ignore[misc]  # bound as they are now
-        for name, (query, number) in queries.items()
-    }
+    found: dict[str, Callable[[], object]] = {name: partial(view, *which) for name, which in queries.items()}
     return {**found, "a day at a glance": lambda: reports.day(last, reports.directory())}
 
 
