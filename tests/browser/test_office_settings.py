@@ -66,10 +66,12 @@ def test_a_threshold_is_tried_saved_with_its_reason_and_used(operator: Page, app
 def test_another_operators_save_is_told_before_anything_is_overwritten(operator: Page, app: App) -> None:
     visit(operator, app, "settings")
     type_number(operator, THRESHOLD, "0.45")
+    save = operator.get_by_role("button", name="Save 0.45")
+    expect(save).to_be_visible()  # otherwise the save below may come first, and is told at once
     store = connect(f"sqlite:///{app.folder}/attendance.db", timeout_s=2.5)
     try:
         Choices(store).save({"thresholds.dlib": 0.6}, expected_version=0, actor="maria@example.org")
-        operator.get_by_role("button", name="Save 0.45").click()
+        save.click()
         expect(operator.get_by_text(re.compile(r"maria@\u2060example\.org saved meanwhile"))).to_be_visible()
         expect(operator.get_by_role("link", name=re.compile("maria"))).to_have_count(0)
         assert Choices(store).current().values == {"thresholds.dlib": 0.6}
