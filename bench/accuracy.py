@@ -17,7 +17,7 @@ from attendance.settings import Settings, load
 from bench.comparisons import UNKNOWN, Embeddings, searches, singles, verifications
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,13 +87,13 @@ def rules(measured: dict[int, dict[str, tuple[F32, F32]]]) -> Iterator[str]:
             )
 
 
-def rates(measured: dict[int, dict[str, tuple[F32, F32]]]) -> Iterator[str]:
+def rates(measured: dict[int, dict[str, tuple[F32, F32]]], thresholds: Sequence[float] = THRESHOLDS) -> Iterator[str]:
     """Errors of the shipped rule at each threshold."""
-    yield "| misses / false matches at | " + " | ".join(f"{value:.2f}" for value in THRESHOLDS) + " |"
-    yield "| --- |" + " --- |" * len(THRESHOLDS)
+    yield "| misses / false matches at | " + " | ".join(f"{value:.2f}" for value in thresholds) + " |"
+    yield "| --- |" + " --- |" * len(thresholds)
     for count, by_rule in measured.items():
         genuine, impostor = by_rule["nearest or mean"]
-        cells = [f"{(genuine > value).sum()} / {(impostor <= value).sum()}" for value in THRESHOLDS]
+        cells = [f"{(genuine > value).sum()} / {(impostor <= value).sum()}" for value in thresholds]
         yield f"| {count} references, {len(genuine)} / {len(impostor)} comparisons | " + " | ".join(cells) + " |"
 
 

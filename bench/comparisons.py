@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -18,13 +19,13 @@ from attendance.faces.gallery import MatrixGallery
 from attendance.faces.quality import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from attendance.domain.model import RecognitionOptions
-    from attendance.faces.base import Detector
+    from attendance.faces.base import Detector, Embedder
     from attendance.settings import Settings
 
     F32 = NDArray[np.float32]
@@ -35,24 +36,27 @@ SUBSETS: Final = 12  # at most so many choices of references for one probe in th
 
 
 class Embeddings:
-    """The real engine with dlib's ResNet, on the shared pictures.
+    """The real engine on the shared pictures, with dlib's ResNet or another embedder.
 
     Attributes:
         refused: pictures that the engine gave no embedding for, and why; filled by ``people``.
     """
 
-    def __init__(self, settings: Settings, faces: Path) -> None:
+    def __init__(
+        self, settings: Settings, faces: Path, embedder: Callable[[RecognitionOptions], Embedder] | None = None
+    ) -> None:
         self._faces = faces
         self._limits = (settings.max_image_bytes, settings.max_image_pixels)
         self._catalogue = Catalogue(
             settings.model_dir, threads=settings.threads, thresholds=settings.params.thresholds.model_dump()
         )
         self._detector: Detector = self._catalogue.detector()
+        self._embedder = embedder or partial(self._catalogue.embedder, "dlib")
         self.refused: dict[str, str] = {}
 
     def engine(self, options: RecognitionOptions) -> Engine:
         """The engine as the product builds it."""
-        return Engine(self._detector, self._catalogue.embedder("dlib", options), options, Gate(), *self._limits)
+        return Engine(self._detector, self._embedder(options), options, Gate(), *self._limits)
 
     def pictures(self) -> Iterator[tuple[str, Path]]:
         """Person and picture of everybody whose name is known.
@@ -63,7 +67,7 @@ class Embeddings:
             yield (path.parent.name if path.parent.parent.name == "people" else path.stem), path
 
     def people(self, options: RecognitionOptions) -> dict[str, F32]:
-        """Person to embeddings, float32 (n, 128), in the order of the pictures; the video's people under ``UNKNOWN``."""
+        """Person to embeddings, float32 (n, d), in the order of the pictures; the video's people under ``UNKNOWN``."""
         engine = self.engine(options)
         rows: dict[str, list[F32]] = {}
         for person, path in self.pictures():
@@ -73,7 +77,7 @@ class Embeddings:
             else:
                 rows.setdefault(person, []).append(capture.embedding)
         people = {person: np.stack(embeddings) for person, embeddings in rows.items()}
-        embedder = self._catalogue.embedder("dlib", options)
+        embedder = self._embedder(options)
         seen = []
         for image in frames(self._faces / "video" / "two_people.mp4"):
             found = self._detector.detect(image, options.min_face_size)
@@ -168,7 +172,7 @@ def searches(people: dict[str, F32], count: int, threshold: float, ambiguity: fl
 
 def gallery_of(people: dict[str, F32]) -> MatrixGallery:
     """A gallery with these people."""
-    gallery = MatrixGallery("measured", 128)
+    gallery = MatrixGallery("measured", next(iter(people.values())).shape[1])
     for person, rows in people.items():
         _enrol(gallery, person, rows)
     return gallery
