@@ -38,9 +38,9 @@ ARGUMENTS = [
 ALLOWED = "--use-fake-ui-for-media-stream"  # leave it out where the camera is to be refused: it overrides that
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running_app(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[App]:
-    """The app with the operator's password set and the models loaded; one for a module, since its start takes long."""
+    """The app with the operator's password set and the models loaded; one for all, since its start takes long."""
     with serving(tmp_path_factory.mktemp("app"), model_dir) as running:
         set_password(running)
         until(lambda: answers(running, "/readyz"), running, 120)
@@ -135,12 +135,14 @@ def page(context: BrowserContext) -> Page:
 
 @pytest.fixture
 def operator(chromium: Browser, app: App) -> Iterator[Page]:
-    """An operator, signed in through the form, in a profile of their own."""
+    """An operator who has signed in already and has opened no page yet, in a profile of their own."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     context.set_default_timeout(60_000)
-    page = context.new_page()
-    sign_in(page, app)
-    yield page
+    signed_in = context.request.post(
+        f"{app.url}/in/sign-in", form={"password": OPERATOR_PASSWORD}, headers={"Origin": app.url}, max_redirects=0
+    )
+    assert signed_in.status == 303
+    yield context.new_page()
     context.close()
 
 
