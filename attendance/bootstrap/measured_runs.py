@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
-from attendance.services.measured_note import advised, note, recommended
+from attendance.services.measured_note import advised, note, recommended, swept
 from attendance.services.scores import lines_in, write
 from attendance.tracking.tracker import MLflowTracker
 
@@ -23,6 +23,7 @@ ARRIVAL_S: Final = 30.0  # how long somebody waits for the charts to arrive at a
 STEPS: Final = 1000  # of the curves: a step is a threshold in thousandths
 SCORES: Final = 200_000  # lines of raw scores that are sent: some 10 MB
 LOWEST: Final = ("eer", "far", "frr", "fpir", "fnir")
+COMPARED: Final = ("fmr", "fpir", "fnir", "fnmr")  # side by side; the last gives the lines their colours
 
 
 def track(
@@ -59,12 +60,17 @@ def track(
             _log_one(tracker, first)
         else:
             _log_sweep(tracker, reports, data)
+            given = [name for name in COMPARED if all(name in one.metrics() for one in reports)]
+            if link := run.compare_children(swept(reports) or ["threshold"], given):
+                tracker.set_tag("mlflow.note.content", note(reports, link))
         _log_files(tracker, first, page, scores)
     if not run or run.info.run_id is None:
         return f"Not tracked: MLflow at {masked(tracker.tracking_uri)} was not reached."
     arrived = tracker.flush(ARRIVAL_S)
     name = f"{run.info.run_name} in the experiment {EXPERIMENT} at {masked(tracker.tracking_uri)}"
-    return f"Tracked as {name}." if arrived else f"Tracked in part, since MLflow stopped answering: {name}."
+    if not arrived:
+        return f"Tracked in part, since MLflow stopped answering: {name}."
+    return f"Tracked as {name}." + (f" Its page: {run.link}" if run.link else "")
 
 
 def _log_one(tracker: MLflowTracker, report: ErrorReport) -> None:
@@ -80,7 +86,7 @@ def _log_sweep(tracker: MLflowTracker, reports: Sequence[ErrorReport], data: str
     what was the best of each."""
     first = _parameters(reports[0])
     varied = [name for name, value in first.items() if any(_parameters(one)[name] != value for one in reports)]
-    named = [name for name in varied if name != "model_id"]  # which follows from the others
+    named = swept(reports)
     tracker.log_params({"combinations": len(reports), "swept": ", ".join(named)})
     tracker.log_params({name: value for name, value in first.items() if name not in varied})
     for name in LOWEST:

@@ -25,12 +25,17 @@ interval, drawn by person. `report.html` among the artifacts has the curves and 
 """
 
 
-def note(reports: Sequence[ErrorReport]) -> str:
-    """Markdown for one report, or for the combinations of a sweep over the same pictures."""
+def note(reports: Sequence[ErrorReport], comparison: str | None = None) -> str:
+    """Markdown for one report, or for the combinations of a sweep over the same pictures.
+
+    Args:
+        reports: at least one.
+        comparison: the link to a page that shows the combinations side by side.
+    """
     first = reports[0]
     data = first.data
     measured = f"Measured on {many(data.people, 'person', 'people')}, {many(data.pictures, 'picture')}.\n"
-    return (_of_sweep(reports) if len(reports) > 1 else _of_one(first)) + "\n" + measured + _FOOT
+    return (_of_sweep(reports, comparison) if len(reports) > 1 else _of_one(first)) + "\n" + measured + _FOOT
 
 
 def _of_one(report: ErrorReport) -> str:
@@ -78,11 +83,10 @@ def _clean(report: ErrorReport) -> float | None:
     return clean if 0 < clean < report.equal.threshold else None
 
 
-def _of_sweep(reports: Sequence[ErrorReport]) -> str:
+def _of_sweep(reports: Sequence[ErrorReport], comparison: str | None) -> str:
     """Each combination, strictest first, the one to use in bold."""
     best, why = recommended(reports)
-    varied = [name for name in reports[0].parameters() if name not in {"threshold", "model_id"}]
-    varied = [name for name in varied if len({str(one.parameters()[name]) for one in reports}) > 1]
+    varied = [name for name in swept(reports) if name != "threshold"]
     rows = []
     ordered = sorted(reports, key=lambda one: (one.threshold, *(str(one.parameters()[name]) for name in varied)))
     for one in ordered[:_MOST]:
@@ -97,7 +101,14 @@ def _of_sweep(reports: Sequence[ErrorReport]) -> str:
     else:
         also = "".join(f", {name} {best.parameters()[name]}" for name in varied)
         advice = f"**Use threshold {best.threshold:g}{also}.** {why}"
-    return f"{advice}\n\n{_table(('threshold', *varied, 'FMR', 'FNMR', 'FPIR', 'FRR'), rows)}{more}"
+    seen = f" [See them side by side]({comparison})." if comparison else ""
+    return f"{advice}{seen}\n\n{_table(('threshold', *varied, 'FMR', 'FNMR', 'FPIR', 'FRR'), rows)}{more}"
+
+
+def swept(reports: Sequence[ErrorReport]) -> list[str]:
+    """The parameters in which the combinations differ, without the model's id, which follows from the others."""
+    first = reports[0].parameters()
+    return [name for name in first if name != "model_id" and len({str(one.parameters()[name]) for one in reports}) > 1]
 
 
 def recommended(reports: Sequence[ErrorReport]) -> tuple[ErrorReport | None, str]:

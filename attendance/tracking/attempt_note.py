@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attendance.tracking import views
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -18,6 +20,7 @@ Each line is one set of parameters: the child run with the letters of `set` in i
 attempts. `median` and `p95`: half and 95 % of the distances are below. A rate alone does not say who was accepted wrongly:
 `python -m attendance calibrate` measures that.
 """
+_COMPARED = 12  # of them side by side, the newest: their ids stand in the link
 
 
 def note_on(children: Sequence[Any]) -> str:
@@ -28,7 +31,11 @@ def note_on(children: Sequence[Any]) -> str:
     """
     lines = [_line(child) for child in children[:_MOST]]
     more = f"\n{len(children) - _MOST} more are in the list of runs.\n" if len(children) > _MOST else ""
-    return _HEAD + "".join(lines) + more + _FOOT
+    ids = [str(child.info.run_id) for child in children[-_COMPARED:]]
+    link = ""
+    if len(ids) > 1:
+        link = f"\n[Compare the sets]({views.runs_link(str(children[-1].info.experiment_id), ids)})\n"
+    return _HEAD + "".join(lines) + more + link + _FOOT
 
 
 def _line(child: Any) -> str:

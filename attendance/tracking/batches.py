@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from attendance.tracking.entries import Artifact, Data, End, Metric, Param, Run, Start, Tag
+from attendance.tracking.entries import Artifact, Data, End, Metric, Param, Run, Start, Tag, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,7 @@ class Batch:
         return alone
 
 
-Request = Start | Batch | Artifact | Data | End
+Request = Start | Batch | Artifact | Data | View | End
 
 
 def gather(entries: Iterable[Entry]) -> list[Request]:
@@ -73,7 +73,7 @@ def gather(entries: Iterable[Entry]) -> list[Request]:
     requests: list[Request] = []
     open_batches: dict[Run, Batch] = {}
     for entry in entries:
-        if isinstance(entry, Start | Artifact | Data | End):
+        if isinstance(entry, Start | Artifact | Data | View | End):
             requests += [*open_batches.values(), entry]
             open_batches.clear()
             continue

@@ -1,4 +1,4 @@
-"""What waits to be sent: a run's start, parameters, metrics, tags, artifacts and end."""
+"""What waits to be sent: a run's start, parameters, metrics, tags, artifacts, views and end."""
 
 from __future__ import annotations
 
@@ -113,6 +113,15 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What a page of MLflow's shows, as a tag of the run's experiment; ``views.py`` makes and names it."""
+
+    run: Run
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """A run ends."""
 
@@ -121,4 +130,4 @@ class End:
     at_ms: int
 
 
-Entry = Start | Param | Metric | Tag | Artifact | Data | End
+Entry = Start | Param | Metric | Tag | Artifact | Data | View | End

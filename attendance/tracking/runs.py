@@ -7,10 +7,13 @@ import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from attendance.tracking import views
 from attendance.tracking.destinations import worker_for
-from attendance.tracking.entries import Run
+from attendance.tracking.entries import Run, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attendance.tracking.worker import Worker
 
 # Runs that are open here, the innermost last. A thread starts with none; an asyncio task with its creator's.
@@ -88,10 +91,36 @@ class TrackedRun:
     def __init__(self, run: Run, uri: str | None) -> None:
         self.info = RunInfo(run, uri)
         self._run = run
-        self._tracked = uri is not None
+        self._uri = uri
+
+    @property
+    def link(self) -> str | None:
+        """Its page on the tracking server; None where that was not reached, or is no server."""
+        uri, info = self._uri, self.info
+        if uri is None or info.run_id is None or info.experiment_id is None:
+            return None
+        return views.run_link(uri, info.experiment_id, info.run_id)
+
+    def compare_children(self, parameters: Sequence[str], metrics: Sequence[str]) -> str | None:
+        """Lay out a page of MLflow's that compares the run's children, and give the link to it from the run's description.
+
+        Args:
+            parameters: one at least; the first is the x axis.
+            metrics: that every child has, the one that gives the colours last.
+
+        Returns:
+            None where the server was not reached, which alone knows the ids.
+        """
+        info = self.info
+        if self._uri is None or info.run_id is None or info.experiment_id is None:
+            return None
+        key = f"children-of-{info.run_id}"
+        view = views.comparison(info.run_id, parameters, metrics)
+        worker_for(self._uri).put(View(self._run, f"{views.VIEW_TAG}{key}", view))
+        return views.comparison_link(info.experiment_id, key)
 
     def __bool__(self) -> bool:
-        return self._tracked and not self._run.lost
+        return self._uri is not None and not self._run.lost
 
     def __repr__(self) -> str:
         return f"TrackedRun(info={self.info!r})"

@@ -14,7 +14,7 @@ import structlog
 from attendance.errors import TrackingError
 from attendance.tracking.batches import Batch
 from attendance.tracking.client import bounded, open_client
-from attendance.tracking.entries import Artifact, Data, End, Run, Start
+from attendance.tracking.entries import Artifact, Data, End, Run, Start, View
 
 if TYPE_CHECKING:
     from attendance.tracking.batches import Request
@@ -58,6 +58,9 @@ class Sender:
                 self._client.log_artifact(self._id(request.run), str(request.copy), request.folder)
             elif isinstance(request, Data):
                 self._data(request)
+            elif isinstance(request, View):
+                self._id(request.run)  # which gives the experiment's id too
+                self._client.set_experiment_tag(str(request.run.experiment_id), request.key, request.value)
             else:
                 self._end(request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,12 +43,15 @@ def sent(uri: str, reports: list[ErrorReport], scores: Sequence[Scores] = ()) ->
 
 def test_a_calibration_is_one_run_with_all_that_a_reader_needs(uri: str, calibration: Calibration) -> None:
     report = calibration.report()
-    assert sent(uri, [report], [calibration.scores]).startswith("Tracked as calibration ")
+    said = sent(uri, [report], [calibration.scores])
+    assert said.startswith("Tracked as calibration ")
     client = open_client(uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     run = client.search_runs([experiment.experiment_id], "tags.kind = 'calibration'", max_results=1)[0]
     assert run.info.status == "FINISHED"
+    page = f" Its page: {uri}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
+    assert said.endswith(page) == uri.startswith("http"), said
     parameters = {name: str(value) for name, value in report.parameters().items()}
     assert run.data.params == {**parameters, "data_digest": report.data.digest}
     for name, value in report.metrics().items():
@@ -91,7 +95,14 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_combination(uri: str, calibra
     for report in reports:
         assert by_threshold[f"{report.threshold:g}"]["fnmr"] == pytest.approx(report.fnmr.rate)
     assert parent.data.metrics["recommended_threshold"] == 0.3
-    assert parent.data.tags["mlflow.note.content"] == note(reports)
+    key = f"children-of-{parent.info.run_id}"
+    link = f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
+    assert parent.data.tags["mlflow.note.content"] == note(reports, f"{link}&workflowType=machine_learning")
+    experiment = client.get_experiment(experiment.experiment_id)
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+    assert view["searchFilter"] == f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    lines = view["compareRunCharts"][0]
+    assert (lines["selectedParams"], lines["selectedMetrics"]) == (["threshold"], ["fmr", "fpir", "fnir", "fnmr"])
     assert parent.data.metrics["lowest_frr"] == min(one.frr for one in reports)
 
 

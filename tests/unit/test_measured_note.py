@@ -79,6 +79,16 @@ def test_of_a_sweep_that_keeps_the_target_and_turns_away_the_fewest(calibration:
     assert [row[0] for row in rows] == ["0.25", "0.3", "**0.6**", "0.61", "1.3"]
 
 
+def test_the_first_line_leads_to_the_combinations_side_by_side(calibration: Calibration) -> None:
+    reports = [calibration.report(threshold=value) for value in (0.25, 0.3)]
+    assert (
+        note(reports, "#/there")
+        .splitlines()[0]
+        .endswith("; the FMR may still be up to 10.1 %. [See them side by side](#/there).")
+    )
+    assert "side by side" not in note(reports)
+
+
 def test_with_too_few_pictures_what_took_nobody_for_another(calibration: Calibration) -> None:
     best, why = recommended([calibration.report(threshold=value) for value in (0.25, 0.3, 1.3)])
     assert best is not None
