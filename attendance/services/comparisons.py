@@ -70,7 +70,7 @@ def templates_of(pictures: Iterable[tuple[str, str, F32]]) -> Templates:
     nobody can say whom it shows. Embeddings that cannot be are left out.
 
     Args:
-        pictures: person, SHA-256 and embedding of each; the embeddings all of one dimension.
+        pictures: person, SHA-256 and embedding of each, in any order; the embeddings all of one dimension.
     """
     left_out: dict[str, int] = defaultdict(int)
     found: dict[str, dict[str, F32]] = defaultdict(dict)
@@ -89,14 +89,17 @@ def templates_of(pictures: Iterable[tuple[str, str, F32]]) -> Templates:
     for digest in of_two:
         del found[owner[digest]][digest]
         left_out["same_picture_of_two_people"] += 1
-    people = tuple(person for person in sorted(found) if found[person])
+    # By their pictures, not by ids, which are drawn at each enrolment: the same pictures give the same intervals. No two
+    # people have a picture in common by now.
+    people = tuple(sorted((person for person in found if found[person]), key=lambda person: min(found[person])))
+    pictures = [(digest, found[person][digest]) for person in people for digest in sorted(found[person])]
     counts = [len(found[person]) for person in people]
-    rows = [embedding for person in people for embedding in found[person].values()]
+    rows = [embedding for _, embedding in pictures]
     return Templates(
         people,
         np.repeat(np.arange(len(people), dtype=np.int64), counts),
         np.stack(rows).astype(np.float32, copy=False) if rows else np.zeros((0, 0), np.float32),
-        tuple(digest for person in people for digest in found[person]),
+        tuple(digest for digest, _ in pictures),
         dict(left_out),
     )
 

@@ -68,7 +68,7 @@ class MLflowTracker:
         self._on = _available()
         self._roots: list[Run] = []  # open runs that are no other's child
         self._adopted: dict[str, Run] = {}  # runs that mlflow's own functions began, by id
-        self._said: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
 
     @contextmanager
     def start_run(
@@ -191,7 +191,7 @@ class MLflowTracker:
         date: dt.date | str | None = None,
     ) -> None:
         """What a job did: the date as the parameter ``trade_date``, each part of the partition as ``partition_<key>``, the
-        numbers as metrics of their names. What is None is left out.
+        numbers as metrics of their names. Of these what is None is left out.
 
         Args:
             trade_date: the day that was worked on.
@@ -265,9 +265,11 @@ class MLflowTracker:
 
     def _active(self, call: str) -> Run | None:
         run = self._own() if self._on else None
-        if self._on and run is None and call not in self._said:
-            self._said.add(call)
-            log.warning("tracking_no_active_run", call=call, why="outside start_run, or in a thread that has started none")
+        if self._on and run is None:
+            why = "in a thread without a run; nested=True makes a child there" if self._roots else "outside start_run"
+            if (call, why) not in self._said:
+                self._said.add((call, why))
+                log.warning("tracking_no_active_run", call=call, why=why)
         return run
 
     def _put(self, entry: Entry | None) -> None:

@@ -91,19 +91,20 @@ def _measured(parts: Application, found: Calibration) -> None:
 
 
 def _summary(parts: Application, report: ErrorReport) -> None:
+    """The threshold in use and where it came from, once; then with what and on whom was measured."""
+    origin = parts.origins.of(f"thresholds.{parts.model.family}")
     data = report.data
     counts = f"{counted(data.people, 'person', 'people')}, {counted(data.pictures, 'picture', 'pictures')}"
     if data.attempts:
         counts += f", {counted(data.attempts, 'reviewed attempt', 'reviewed attempts')}"
     at = moment_text(report.made_at_utc, parts.zone)
-    with st.container(horizontal=True, vertical_alignment="center", key="thresholds-summary"):
-        words = f"{TITLES[parts.model.family]} · threshold {report.threshold:g} in use · measured {at} on {counts}"
-        st.caption(plain(words), width="content")
-        if st.button("Measure again", type="tertiary", key="thresholds-anew"):
-            thresholds_job.of(parts, anew=True)
-            st.rerun()
-    origin = parts.origins.of(f"thresholds.{parts.model.family}")
-    st.caption(plain(f"Threshold {report.threshold:g}, {origin}."))
+    with st.container(gap=None, key="thresholds-summary"):
+        st.write(plain(f"Threshold {report.threshold:g} in use, {origin}."))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(plain(f"{TITLES[parts.model.family]} · measured {at} on {counts}"), width="content")
+            if st.button("Measure again", type="tertiary", key="thresholds-anew"):
+                thresholds_job.of(parts, anew=True)
+                st.rerun()
 
 
 def _figures(report: ErrorReport) -> None:

@@ -63,7 +63,7 @@ def errors(report: ErrorReport, tried: float | None, colours: Palette) -> Any:
         if own:
             middle = min(own, key=lambda row: abs(math.log10(row["rate"] / floor) - math.log10(1 / floor) / 2))
             at = alt.Chart(inline([middle])).mark_text(
-                align=align, dx=-10 if align == "right" else 10, dy=-8, fontWeight=600, color=colours.text, fontSize=13
+                align=align, dx=-10 if align == "right" else 10, dy=14, fontWeight=600, color=colours.text, fontSize=13
             )
             names += at.encode(x=x, y=y, text="kind:N")
     return _finished(names + _rules(report.threshold, tried, (low, high), colours), colours)

@@ -65,7 +65,7 @@ def card(parts: Application, report: ErrorReport, other: ErrorReport | None) -> 
     if other is not None:
         _change(parts, report, other)
     elif not refused:
-        st.caption(f"{report.threshold:g} is in use. Type another one, or take a suggestion, to see what it would change.")
+        st.caption("Type another one, or take a suggestion, to see what it would change.")
     for line in unsaid:
         st.caption(plain(line))
 
@@ -76,7 +76,8 @@ def _suggestions(report: ErrorReport) -> list[str]:
     unsaid = []
     for number, one in enumerate(suggestions(report)):
         if one.threshold is None:
-            unsaid.append(f"{one.purpose}: {one.sentence[:1].lower()}{one.sentence[1:]}")
+            named = one.sentence.startswith("Which threshold")  # says itself what it is about
+            unsaid.append(one.sentence if named else f"{one.purpose}: {one.sentence[:1].lower()}{one.sentence[1:]}")
             continue
         st.button(
             f"{one.purpose}: {one.threshold:g}",
@@ -97,7 +98,7 @@ def _take(threshold: float, why: str) -> None:
 def _change(parts: Application, report: ErrorReport, other: ErrorReport) -> None:
     st.markdown(f"**{report.threshold:g} → {other.threshold:g}**")
     rows = changes(report, other)
-    lines = [f"| {plain(one.name)} | {plain(one.now)} | **{plain(one.then)}** ({plain(one.between)}) |" for one in rows]
+    lines = [f"| {plain(one.name)} | {plain(one.now)} | **{plain(one.then)}** ({_whole(one.between)}) |" for one in rows]
     st.markdown("| | Now | Then (95 %) |\n| --- | --- | --- |\n" + "\n".join(lines))
     if other.target is not None and other.target.growth:
         growth = re.sub(r"^The present threshold, (\S+),", r"\1", other.target.growth)  # it is not the present one
@@ -152,6 +153,11 @@ def _told(parts: Application) -> None:
     if st.button(f"Go back to {before:g}", key="thresholds-undo"):
         st.session_state.pop(TRIED, None)
         _save(parts, before, f"back from {parts.model.threshold:g}")
+
+
+def _whole(text: str) -> str:
+    """On one line: an interval is not broken in the middle."""
+    return plain(text).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _same(one: float, other: float) -> bool:

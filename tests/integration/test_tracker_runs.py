@@ -99,7 +99,10 @@ def test_a_thread_without_a_run_logs_to_nobodys(tracker: MLflowTracker, client: 
         thread.start()
         thread.join()
     assert runs_of(client, tracker)["main"].data.metrics == {}
-    assert [(entry["event"], entry["call"]) for entry in said] == [("tracking_no_active_run", "log_metric")]
+    tracker.log_metric("stray", 1)
+    assert [(entry["event"], entry["call"]) for entry in said] == [("tracking_no_active_run", "log_metric")] * 2
+    why = [entry["why"] for entry in said]
+    assert why == ["in a thread without a run; nested=True makes a child there", "outside start_run"]
 
 
 def test_asyncio_tasks_have_runs_of_their_own(tracker: MLflowTracker, client: MlflowClient) -> None:

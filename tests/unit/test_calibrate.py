@@ -24,6 +24,8 @@ from attendance.services.searches import search_all
 from tests.fakes import House, embedding, picture
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from attendance.store.base import Store
 
 
@@ -232,3 +234,18 @@ def test_the_report_is_plain_values(house: House) -> None:
     assert len(document["curves"]["thresholds"]) == len(document["curves"]["fmr_high"])
     assert measured(house).metrics()["genuine_comparisons"] == 15
     assert "fnmr_at_fmr_1e-2" not in measured(house).metrics()
+
+
+def test_the_same_pictures_enrolled_anew_give_the_same_intervals(tmp_path: Path) -> None:
+    """Ids are drawn at each enrolment, and stores give people out by id."""
+    reports = []
+    for name in ("once", "again"):
+        (tmp_path / name).mkdir()
+        house = House(tmp_path / name)
+        everybody(house, people=7, pictures=4)
+        reports.append(measured(house, threshold=0.28))
+        house.real_store.close()
+    once, again = reports
+    assert once.fnmr.low < once.fnmr.rate < once.fnmr.high < 1
+    assert (once.fnmr, once.fmr, once.equal, once.curves) == (again.fnmr, again.fmr, again.equal, again.curves)
+    assert once.data.digest != again.data.digest, "it names the people by their ids"
