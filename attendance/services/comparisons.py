@@ -92,14 +92,14 @@ def templates_of(pictures: Iterable[tuple[str, str, F32]]) -> Templates:
     # By their pictures, not by ids, which are drawn at each enrolment: the same pictures give the same intervals. No two
     # people have a picture in common by now.
     people = tuple(sorted((person for person in found if found[person]), key=lambda person: min(found[person])))
-    pictures = [(digest, found[person][digest]) for person in people for digest in sorted(found[person])]
+    usable = [(digest, found[person][digest]) for person in people for digest in sorted(found[person])]
     counts = [len(found[person]) for person in people]
-    rows = [embedding for _, embedding in pictures]
+    rows = [embedding for _, embedding in usable]
     return Templates(
         people,
         np.repeat(np.arange(len(people), dtype=np.int64), counts),
         np.stack(rows).astype(np.float32, copy=False) if rows else np.zeros((0, 0), np.float32),
-        tuple(digest for digest, _ in pictures),
+        tuple(digest for digest, _ in usable),
         dict(left_out),
     )
 

@@ -7,9 +7,11 @@ once, tables are replaced by equal ones, and a run keeps its id.
 from __future__ import annotations
 
 import json
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from attendance.domain.model import Decision
 from attendance.errors import TrackingError
 from attendance.tracking import probe, values
 from attendance.tracking.attempt_note import SET_DIGITS, note_on
@@ -205,6 +207,9 @@ class MlflowSink:
         """The attempts of one parameter set. What is there already is left alone, since a parameter can't change."""
         wanted = parameters(part[0].attempt)
         entries: list[Entry] = [Param(run, name, value) for name, value in wanted.items() if name not in run.params]
+        if not run.params:  # a new run: MLflow's compare view shows the metric that came first
+            accepted = math.fsum(one.attempt.decision is Decision.ACCEPTED for one in part)
+            entries.append(Metric(run, "accept_rate", accepted / len(part), at_ms(part[-1].attempt), len(part)))
         for one in part:
             entries += _at(run, one, metrics(one.attempt))
         entries += _at(run, part[-1], means(one.attempt for one in part))

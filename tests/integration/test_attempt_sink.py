@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from structlog.testing import capture_logs
@@ -108,6 +109,15 @@ def test_changed_parameters_are_another_child(sink: MlflowSink, uri: str, experi
     assert len(seen.parents) == 1
     assert {run.data.params["threshold"]: len(seen.history(run)) for run in seen.children} == {"0.53": 10, "0.6": 10}
     assert {len(seen.rows(run)) for run in seen.children} == {10}
+    assert {next(iter(run.data.metrics)) for run in seen.children} == {"accept_rate"}, "MLflow compares the first by itself"
+    assert {run.data.params["threshold"]: run.data.metrics["accept_rate"] for run in seen.children} == {
+        "0.53": 0.8,
+        "0.6": 0.8,
+    }
+    sink.summarise(SESSION, None, SUMMARY)
+    (parent,) = Seen(uri, experiment).parents
+    link = unquote(parent.data.tags["mlflow.note.content"].partition("[Compare the sets](#/compare-runs?")[2])
+    assert all(f'"{run.info.run_id}"' in link for run in seen.children)
 
 
 def snapshot(seen: Seen) -> Any:
