@@ -42,6 +42,7 @@ _EXACT = {
     "/in/style.css": Door.STATIC,
     "/in/pages.js": Door.STATIC,
     "/in/base.js": Door.STATIC,
+    "/in/app.css": Door.STATIC,
     "/in/icon.svg": Door.STATIC,
     "/in/setup": Door.SETUP,
     "/auth/login": Door.OIDC,

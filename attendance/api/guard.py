@@ -21,7 +21,7 @@ from attendance.api import oidc, streamlit_private, uploads
 from attendance.api.cookies import DEVICE, DEVICE_S
 from attendance.api.doors import SOCKET, Door, door_of
 from attendance.api.headers import HSTS, security_headers
-from attendance.api.html import link, message
+from attendance.api.html import APP_STYLE, fresh, link, message
 from attendance.api.limits import Buckets
 from attendance.api.recognition import Recognition
 from attendance.api.requests import refuse, same_origin
@@ -68,7 +68,9 @@ class Guard:
         self._uploads = uploads.Uploads(app)
         self._new_devices = Buckets(rate=1, burst=60)  # for each address
         self._headers = security_headers(streamlit_private.inline_scripts())
-        self._page, self._files = streamlit_private.page(), streamlit_private.static_files()
+        style = fresh(APP_STYLE)
+        self._page, self._operators_page = (streamlit_private.page(style, operator=operator) for operator in (False, True))
+        self._files = streamlit_private.static_files()
         streamlit_private.trust_headers(TRUSTED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +101,8 @@ class Guard:
                 cookie = jar.header(DEVICE, found.visitor.device, max_age_s=DEVICE_S, secure=secure)
         out = partial(self._send, send, scope, found, cookie)
         if answer is None and door in DOCUMENTS:
-            answer = HTMLResponse(self._page)
+            is_operator = found is not None and found.visitor.who is not None
+            answer = HTMLResponse(self._operators_page if is_operator else self._page)
         if answer is not None:
             await answer(scope, receive, out)
         elif door is Door.UPLOAD and found is not None:

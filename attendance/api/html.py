@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SCRIPT = "/in/pages.js"
+APP_STYLE = "/in/app.css"
 ICON = "/in/icon.svg"
 KEY = '<circle cx="8" cy="15" r="4"/><path d="m11 12 8-8M16 7l3 3"/>'  # the signs that the kiosk shows, in a box of 24
 PAUSE = '<path d="M9 6v12M15 6v12"/>'
+UI = HERE.parent / "ui"
 _FILES = {
-    STYLE: (HERE / "pages.css", "text/css"),
-    SCRIPT: (HERE / "pages.js", "text/javascript"),
-    ICON: (HERE.parent / "ui" / "icon.svg", "image/svg+xml"),
-    streamlit_private.BASE: (HERE / "base.js", "text/javascript"),
+    STYLE: ([HERE / "pages.css"], "text/css"),
+    SCRIPT: ([HERE / "pages.js"], "text/javascript"),
+    ICON: ([UI / "icon.svg"], "image/svg+xml"),
+    streamlit_private.BASE: ([HERE / "base.js"], "text/javascript"),
+    APP_STYLE: ([UI / name for name in ("style.css", "system.css", "register.css")], "text/css"),
 }
 
 
@@ -58,7 +61,7 @@ def page(
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)} · Attend</title>{again}<meta name="color-scheme" content="light dark">'
         f'<meta name="robots" content="noindex"><link rel="icon" href="{ICON}">'
-        f'<link rel="stylesheet" href="{_fresh(STYLE)}"><script src="{_fresh(SCRIPT)}" defer></script>'
+        f'<link rel="stylesheet" href="{fresh(STYLE)}"><script src="{fresh(SCRIPT)}" defer></script>'
     )
     brand = f'<div class="brand"><img src="{ICON}" alt="" width="36" height="36">Attend</div>'
     body = f"<body{' class=wall' if wall else ''}><main>{brand}{content}</main></body>"
@@ -136,13 +139,13 @@ async def _file(request: Request) -> Response:
     return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=3600"})
 
 
-def _fresh(path: str) -> str:
+def fresh(path: str) -> str:
     """The path with a part that changes with the file, so that no browser shows a new page in an old style."""
     return f"{path}?{_read(path)[2]}"
 
 
 @cache
 def _read(path: str) -> tuple[bytes, str, str]:
-    file, kind = _FILES[path]
-    content = file.read_bytes()
+    files, kind = _FILES[path]
+    content = b"".join(file.read_bytes() for file in files)
     return content, kind, hashlib.sha256(content).hexdigest()[:8]

@@ -30,6 +30,12 @@ USER_COOKIE = "_streamlit_user"  # set by st.login, for 30 days
 XSRF_COOKIE = "_streamlit_xsrf"  # set by /_stcore/health; readable by our pages alone
 
 BASE = "/in/base.js"
+# The theme's font, so that words are not drawn in another one first; Streamlit's page asks for its own, which nothing uses.
+FONT = '<link rel="preload" href="/app/static/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>'
+_OF_ITSELF = re.compile(
+    r'<noscript>.*?</noscript>|^ +<!--.*?-->|<link[^>]*rel="(?:service-desc|preload)"[^>]*>', re.DOTALL | re.MULTILINE
+)
+NO_SCRIPT = "Attend needs JavaScript. Allow it for this page in the browser's settings, then load the page again."
 _STATIC = Path(streamlit.__file__).parent / "static"
 
 UNREADABLE = "unreadable"
@@ -44,10 +50,20 @@ def xsrf_valid(headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
     return validate_xsrf_token(headers.get("x-xsrftoken"), cookies.get(XSRF_COOKIE))
 
 
-def page() -> str:
-    """Streamlit's page, under our name and with our script first."""
-    html = (_STATIC / "index.html").read_text(encoding="utf-8")
-    return html.replace("<title>Streamlit</title>", f'<title>Attend</title><script src="{BASE}"></script>', 1)
+def page(style: str = "", *, operator: bool = False) -> str:
+    """Streamlit's page, under our name, with our script first and our style last; what it says of itself to programs and to
+    browsers without scripts does not hold here.
+
+    Args:
+        style: the address of a style sheet that holds from the first drawing on.
+        operator: for style sheets: whether a sidebar will stand beside the page.
+    """
+    html = _OF_ITSELF.sub("", (_STATIC / "index.html").read_text(encoding="utf-8"))
+    html = html.replace('<html lang="en">', '<html lang="en" data-operator>' if operator else '<html lang="en">', 1)
+    html = html.replace("<title>Streamlit</title>", f'<title>Attend</title><script src="{BASE}"></script>{FONT}', 1)
+    # Behind the head, where Streamlit's own styles are put in while the page runs: of two equal rules the later one holds.
+    ours = f'<link rel="stylesheet" href="{style}"><noscript><p>{NO_SCRIPT}</p></noscript>'
+    return html.replace('<div id="root">', f'{ours}<div id="root">', 1)
 
 
 def inline_scripts() -> list[str]:

@@ -38,7 +38,6 @@ LOOK_AGAIN_S = 3
 def main() -> None:
     """Run one script run of the page that the visitor is on."""
     st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state=256)
-    st.html(HERE / "style.css")
     who = operator.who()
     kiosk = st.Page(_kiosk, title="Check in", url_path=CHECK_IN, default=True)
     if who is None:

@@ -60,7 +60,8 @@ def _head(query: RecordQuery, reports: ReportService) -> None:
             st.title("Records", anchor=False)
             site = application().settings.site
             st.caption(plain(_when(query) if site == UNNAMED_SITE else f"{_when(query)} · {site}"))
-            st.html('<a class="to-the-list" href="#the-list">To the list</a>')  # style.css shows it on phones
+            with st.container(key="records-to-the-list"):  # style.css shows it on phones
+                st.html('<a class="to-the-list" href="#the-list">To the list</a>')
         with st.container(horizontal=True, width="content"):
             file_buttons(query, reports, reports.directory())
 

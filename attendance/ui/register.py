@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -21,7 +20,6 @@ from attendance.ui.resources import follow_model_change
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-STYLE = Path(__file__).parent / "register.css"
 DONE = 4
 STEPS = {WHO: "Who it is", PICTURES: "Four pictures", CHECK: "Check and save"}
 _drafts = Drafts(streamlit_private.page_is_open)
@@ -32,7 +30,6 @@ def register_page() -> None:
     """The page. A draft stays when the operator looks at another page, reloads, or the database is away."""
     with suppress(AttendanceError):  # a store that is away is told where something is asked of it
         follow_model_change()
-    st.html(STYLE)
     session, page = operator.session(), streamlit_private.page_id()
     draft: Draft | None = st.session_state.get("draft")
     if draft is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -29,7 +28,6 @@ FORM_PX = 480
 
 def settings_page() -> None:
     """The page."""
-    st.html(Path(__file__).parent / "system.css")
     st.title("Settings", anchor=False)
     parts = application()
     chosen = parts.choices.current()

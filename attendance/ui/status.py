@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -30,7 +29,6 @@ BOXES = {Status.OK: st.success, Status.WARNING: st.warning, Status.FAULT: st.err
 
 def status_page() -> None:
     """The page."""
-    st.html(Path(__file__).parent / "system.css")
     st.title("Status", anchor=False)
     _parts()
     left, right = st.columns([480, 520], gap="large")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -35,7 +34,6 @@ LOOK_S = 0.5
 
 def thresholds_page() -> None:
     """The page."""
-    st.html(Path(__file__).parent / "system.css")
     st.title("Thresholds", anchor=False)
     parts = application()
     parts.roster.ready()  # templates of another model are told as on every page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -30,7 +29,6 @@ SOURCES = {"nightly": "The nightly run", "page": "A run from this page", "cli": 
 
 def versions_page() -> None:
     """The page."""
-    st.html(Path(__file__).parent / "system.css")
     st.title("Versions", anchor=False)
     tools, branch = tools_of(), running().settings.versions_branch
     try:

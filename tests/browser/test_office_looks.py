@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 OFFICE = ("records", "people", "register", "settings", "status")
 NARROW = ((768, 1024), (390, 844))
+STILL = (
+    0.1  # of the browser's own measure for what moves while a page loads (web.dev: at most this is good, above 0.25 poor)
+)
+# What moves within half a second of a press is somebody's doing, and not counted.
+NOTE_SHIFTS = """
+window.moved = []
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved.push(entry.value)
+}).observe({ type: "layout-shift", buffered: true })
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +68,21 @@ def show(page: Page, app: App, path: str, size: tuple[int, int] = (1280, 900)) -
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(f"{app.url}/{path}")
     ready(page)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (820, 1180), (390, 844)], ids=["1440", "820", "390"])
+def test_nothing_jumps_while_a_page_loads(chromium: Browser, app: App, size: tuple[int, int]) -> None:
+    moved = {}
+    with chromium.new_context() as context:
+        context.set_default_timeout(60_000)
+        context.add_init_script(NOTE_SHIFTS)
+        page = context.new_page()
+        sign_in(page, app)
+        for path in ("", *OFFICE, "thresholds", "versions"):
+            show(page, app, path, size)
+            page.wait_for_timeout(1500)  # pictures and charts
+            moved[path or "check-in"] = round(sum(page.evaluate("window.moved")), 3)
+    assert max(moved.values()) <= STILL, moved
 
 
 def test_a_page_that_looks_again_by_itself_is_no_activity(operator: Page, app: App) -> None:

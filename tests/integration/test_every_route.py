@@ -41,6 +41,7 @@ STRANGER: dict[str, set[int]] = {
     "/in/style.css": OPEN,
     "/in/pages.js": OPEN,
     "/in/base.js": OPEN,
+    "/in/app.css": OPEN,
     "/in/icon.svg": OPEN,
     "/in/sign-in": OPEN | {303, 401, 405, 415, 429},  # a form without a password
     "/in/sign-out": OPEN | {405},
@@ -221,6 +222,7 @@ def test_nothing_but_the_link_works_before_there_is_a_password(
         "/in/style.css",
         "/in/pages.js",
         "/in/base.js",
+        "/in/app.css",
         "/in/icon.svg",
     }
     with serving(tmp_path, model_dir) as bare:

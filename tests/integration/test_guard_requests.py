@@ -193,6 +193,25 @@ def test_the_page_names_its_server_before_anything_else_runs(app: App) -> None:
     assert (answer.status_code, "BACKEND_BASE_URL" in answer.text) == (200, True)
 
 
+def test_the_page_says_nothing_that_holds_for_streamlit_alone_and_has_its_style_before_anything_is_drawn(app: App) -> None:
+    page = stranger(app).ask("GET", "/").text
+    assert [word for word in ("_stcore/agent", "MCP", "SourceSans", "A Streamlit app") if word in page] == []
+    assert "Attend needs JavaScript." in page
+    style = re.search(r'<link rel="stylesheet" href="(/in/app\.css\?\w+)">', page)
+    assert style is not None
+    assert page.index("</head>") < style.start() < page.index('<div id="root">')
+    assert "stSidebar" in stranger(app).ask("GET", style[1]).text
+    font = re.search(r'<link rel="preload" href="([^"]+)"', page)
+    assert font is not None
+    assert stranger(app).ask("GET", font[1]).content[:4] == b"wOF2"
+
+
+def test_a_place_for_the_sidebar_is_kept_for_an_operator_alone(app: App) -> None:
+    visitor, _ = signed_in(app)
+    assert '<html lang="en" data-operator>' in visitor.ask("GET", "/").text
+    assert "data-operator" not in stranger(app).ask("GET", "/").text
+
+
 def test_headers_of_100_kb_are_refused_and_a_providers_cookies_are_not(app: App) -> None:
     visitor = stranger(app)
     for path in ("/", "/in/sign-in", "/healthz", "/api/kiosk/status", "/static/nothing"):
