@@ -1,23 +1,34 @@
-"""Many people at once, from a zip: progress while it runs, then a report, and look-alikes to decide about."""
+"""Many people at once, from a zip or a folder: progress while it runs, then a report, and look-alikes to decide about."""
 
 from __future__ import annotations
 
 import io
+import tempfile
 import threading
-from typing import TYPE_CHECKING
+import zipfile
+from typing import IO, TYPE_CHECKING
 
 import streamlit as st
 
 from attendance.errors import AttendanceError
+from attendance.services.import_folder import PICTURE_SUFFIXES
 from attendance.services.import_job import ImportJob, report_csv
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
 from attendance.ui.people_thumbs import portrait
+from attendance.ui.pictures import PICTURE_MB
 from attendance.ui.resources import application
 from attendance.ui.text import counted, plain, unseen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
     from attendance.services.import_report import ImportLookAlike, ImportReport
+
+A_ZIP, A_FOLDER = "A zip", "A folder"
+SUFFIXES = sorted(suffix for suffix in PICTURE_SUFFIXES if suffix)  # of a folder, the browser sends these alone
 
 
 class _Desk:
@@ -46,18 +57,58 @@ def import_people() -> None:
 
 
 def _way_in() -> None:
-    st.caption(
-        "Drop a zip: one folder for each person, named after them, with their pictures in it. The same zip again goes on "
-        "where it ended. A folder on the server's own disk is imported with `python -m attendance import FOLDER`."
-    )
+    way = st.segmented_control("From", [A_ZIP, A_FOLDER], default=A_ZIP, required=True, key="import-way")
+    if way == A_FOLDER:
+        st.caption(
+            "Choose a folder of this computer with one folder in it for each person, named after them. The same folder "
+            "again goes on where it ended. A folder on the server is imported with `python -m attendance import FOLDER`."
+        )
+    else:
+        st.caption(
+            "Drop a zip: one folder for each person, named after them, with their pictures in it. The same zip again "
+            "goes on where it ended."
+        )
     with st.container(width=480):
-        upload = st.file_uploader("Zip of people", type=["zip"], key="import-zip", label_visibility="collapsed")
-        if upload is None or not st.button("Import these people", type="primary", key="import-start"):
-            return
+        archive = _folder() if way == A_FOLDER else _zip()
+    if archive is None:
+        return
     with _desk().lock:
         if _desk().job is None:
-            _desk().job = ImportJob(io.BytesIO(upload.getvalue()), application().enrol, actor=who() or "operator")
+            _desk().job = ImportJob(archive, application().enrol, actor=who() or "operator")
     st.rerun()
+
+
+def _zip() -> IO[bytes] | None:
+    """The zip, once its import is asked for."""
+    upload = st.file_uploader("Zip of people", type=["zip"], key="import-zip", label_visibility="collapsed")
+    return io.BytesIO(upload.getvalue()) if upload is not None and _asked() else None
+
+
+def _folder() -> IO[bytes] | None:
+    """The pictures of a folder as a zip, once their import is asked for."""
+    files = st.file_uploader(
+        "Folder of people",
+        type=SUFFIXES,
+        accept_multiple_files="directory",
+        key="import-folder",
+        label_visibility="collapsed",
+        max_upload_size=PICTURE_MB,
+    )
+    return packed(files) if files and _asked() else None
+
+
+def _asked() -> bool:
+    return st.button("Import these people", type="primary", key="import-start")
+
+
+def packed(files: Iterable[UploadedFile]) -> IO[bytes]:
+    """Files of a folder, named by their paths in it, as a zip on the disk, so that they pass all that a zip has to."""
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the import reads it, and its end takes it away
+    with zipfile.ZipFile(archive, "w") as opened:
+        for file in files:
+            opened.writestr(file.name, file.getbuffer())
+    archive.seek(0)
+    return archive
 
 
 def _progress(job: ImportJob) -> None:
@@ -130,7 +181,7 @@ def _look_alike(job: ImportJob, found: ImportLookAlike) -> None:
             new = job.first_picture(found.person)
             if new is not None:
                 try:
-                    st.image(application().portrait(new), caption="New", alt="A picture of the zip", width=140)
+                    st.image(application().portrait(new), caption="New", alt="A new picture", width=140)
                 except AttendanceError:
                     st.caption("The new picture can't be shown.")
             references = application().people.pictures(found.person_id)

@@ -17,6 +17,8 @@ from tests.app.office import with_records
 from tests.browser.conftest import ready
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from tests.browser.conftest import App
@@ -163,6 +165,25 @@ def test_a_zip_is_imported_and_a_picture_is_added_afterwards(people: Page, app: 
     people.get_by_role("button", name="Add 1 picture").click()
     expect(people.get_by_text("Saved. 1 picture added.")).to_be_visible()
     expect(people.get_by_alt_text("Picture 3 of Eileen Collins")).to_be_visible()
+
+
+def test_a_folder_is_imported_under_its_peoples_names(
+    people: Page, app: App, astronaut: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    staff = tmp_path / "staff"
+    (staff / "Eileen Collins" / "older").mkdir(parents=True)
+    for name, data in zip(("1.jpg", "2.jpg", "older/3.jpg"), pictures(astronaut, 3), strict=True):
+        (staff / "Eileen Collins" / name).write_bytes(data)
+    (staff / "notes.txt").write_text("no picture")
+    people.get_by_text("A folder", exact=True).click()
+    people.locator("input[type=file][webkitdirectory]").set_input_files(staff)
+    people.get_by_role("button", name="Import these people").click()
+    expect(people.get_by_text("1 person added.")).to_be_visible(timeout=120_000)
+    people.get_by_role("button", name="Done").click()
+    assert names(app) == ["Eileen Collins", "Leo", NAME, "Tom"]
+    pick(people, 0)
+    expect(people.get_by_alt_text("Picture 2 of Eileen Collins")).to_be_visible()
+    expect(people.get_by_alt_text("Picture 3 of Eileen Collins")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
