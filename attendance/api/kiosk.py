@@ -249,7 +249,7 @@ def _told(application: Application, attempt_id: str, device: str) -> Attempt | N
 def _attempt_of(data: bytes) -> str:
     try:
         content = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second: lists in lists in lists
         raise Refused(foreign(422)) from None
     attempt_id = content.get("attempt") if isinstance(content, dict) else None
     if not isinstance(attempt_id, str):
