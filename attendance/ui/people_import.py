@@ -58,16 +58,11 @@ def import_people() -> None:
 
 def _way_in() -> None:
     way = st.segmented_control("From", [A_ZIP, A_FOLDER], default=A_ZIP, required=True, key="import-way")
-    if way == A_FOLDER:
-        st.caption(
-            "Choose a folder of this computer with one folder in it for each person, named after them. The same folder "
-            "again goes on where it ended. A folder on the server is imported with `python -m attendance import FOLDER`."
-        )
-    else:
-        st.caption(
-            "Drop a zip: one folder for each person, named after them, with their pictures in it. The same zip again "
-            "goes on where it ended."
-        )
+    what, again = ("Choose a folder of this computer", "folder") if way == A_FOLDER else ("Drop a zip", "zip")
+    st.caption(
+        f"{what}: one folder in it for each person, named after them, with their pictures. The same {again} again goes on "
+        "where it ended. A folder on the server's own disk is imported with `python -m attendance import FOLDER`."
+    )
     with st.container(width=480):
         archive = _folder() if way == A_FOLDER else _zip()
     if archive is None:
