@@ -101,7 +101,7 @@ class _Run:
         self._wish = wish
         self._progress = progress
         self._problems = Problems()
-        self._told = Told(left_out=self._problems.counts)
+        self._told = Told()
         self.complete = False
 
     def records(self) -> bool:
@@ -117,8 +117,7 @@ class _Run:
                 self._problems.add(lost)
         if self._stage.written or self._before.index is None or self._wish.parts != frozenset(Part):
             return False
-        told = self._before.metadata()
-        return told.get("left_out") == self._problems.counts and self._same_people(self._before.index)
+        return self._same_people(self._before.index)
 
     def _same_people(self, index: Index) -> bool:
         """Whether nobody changed, in the store or in the folder: first what is quick to see."""
@@ -176,12 +175,11 @@ class _Run:
         """What changed."""
         root, there = self._stage.root, (folder / MANIFEST).exists()
         built = (root / MANIFEST).exists()
-        strangers = built and there and not self._wish.dry_run and _entries(folder) != _entries(root)
         same = there and (not built or file_digest(folder / MANIFEST) == file_digest(root / MANIFEST))
         return Summary(
             folder=folder,
             dry_run=self._wish.dry_run,
-            changed=not same or self._stage.written > 0 or strangers,
+            changed=not same or self._stage.written > 0 or self._has_strangers(folder),
             people=Difference() if same else difference(_people(folder), _people(root)),
             pictures=Difference() if same else difference(_pictures(folder), _pictures(root)),
             counts=self._told.counts if built else self._before.metadata()["counts"],
@@ -190,9 +188,14 @@ class _Run:
             problems=self._problems,
         )
 
+    def _has_strangers(self, folder: Path) -> bool:
+        """Whether there is more beside all that should be there."""
+        root = self._stage.root
+        return not self._wish.dry_run and (root / MANIFEST).exists() and _entries(folder) != _entries(root)
+
 
 def _entries(folder: Path) -> int:
-    """How many files and folders there are; where all that should be there is, more are strangers."""
+    """How many files and folders there are."""
     count, folders = 0, [os.fspath(folder)]
     while folders:
         with os.scandir(folders.pop()) as found:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attendance.export.lists import Place
     from attendance.export.place import Place as Workplace
 
-_FORMAT = f"1/{FORMAT}/{SCHEMA_VERSION}"  # lines that another version wrote are not taken over
+_FORMAT = f"2/{FORMAT}/{SCHEMA_VERSION}"  # lines that another version wrote are not taken over
 _PREFIX = "index-"
 
 

@@ -1,4 +1,7 @@
-"""What an export says of itself: how much of what it holds, and the digests of its lists."""
+"""What an export says of itself: how much of what it holds, and the digests of its lists.
+
+Nothing of what could not be read: a database that was restored from the export has none of it, and exports the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 _COUNTED = {
-    Part.IMAGES: ("people", "pictures", "face_images", "templates"),
+    Part.IMAGES: ("people", "pictures"),
     Part.ATTENDANCE: ("attendance", "attempts"),
     Part.REST: ("audit",),
 }
@@ -24,13 +27,11 @@ class Told:
 
     Attributes:
         counts: records, by what they are.
-        left_out: records that could not be read, by collection.
         models: whose templates there are, in which file, and how many.
         identities: the people whose folders have other names than they, by folder.
         parts: what has been exported into this folder.
     """
 
-    left_out: dict[str, int]
     counts: dict[str, int] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     identities: dict[str, str] = field(default_factory=dict)
@@ -43,9 +44,8 @@ class Told:
             if part in wanted or part not in there:
                 continue
             for name in _COUNTED[part]:
-                for mine, its in ((self.counts, old.get("counts", {})), (self.left_out, old.get("left_out", {}))):
-                    if name in its:
-                        mine[name] = its[name]
+                if name in old.get("counts", {}):
+                    self.counts[name] = old["counts"][name]
             if part is Part.IMAGES:
                 self.models, self.identities = list(old.get("models", ())), identities()
         self.parts = sorted({part.value for part in wanted} | there)
@@ -57,7 +57,6 @@ class Told:
             "schema_version": SCHEMA_VERSION,
             "parts": self.parts,
             "counts": self.counts,
-            "left_out": {name: count for name, count in self.left_out.items() if count},
             "models": self.models,
             "digests": dict(digests),
         }

@@ -61,7 +61,7 @@ def test_nothing_secret_and_nothing_of_this_machine_leaves(store: Store, folder:
     whole = b"".join(content for path, content in contents(folder).items() if not path.startswith("images/"))
     for secret in (*SECRETS, str(tmp_path).encode(), b"sqlite", b"mongodb://"):
         assert secret not in whole
-    known = {"format", "schema_version", "parts", "counts", "left_out", "models", "digests"}
+    known = {"format", "schema_version", "parts", "counts", "models", "digests"}
     assert json.loads((folder / "metadata.json").read_text()).keys() == known
     assert {oct(path.stat().st_mode & 0o077) for path in (folder, *folder.rglob("*"))} == {"0o0"}
 

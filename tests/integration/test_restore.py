@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pymongo
 import pytest
 
 from attendance.domain.audit import first_broken
@@ -17,6 +18,7 @@ from attendance.errors import ExportError, StoreUnavailableError
 from attendance.store.connect import connect
 from tests.export_makers import contents, export, fill, restore
 from tests.mongo_server import MongoServer, mongo_server
+from tests.older_app import old_picture, old_record
 from tests.store_makers import MODEL, after, attempt, person, references
 
 if TYPE_CHECKING:
@@ -76,6 +78,25 @@ def test_an_export_of_what_was_restored_has_the_same_bytes(
     assert not restore(target, folder).plan.add.total()
     someone = target.find_person("Ada Lovelace")
     assert target.settle(attempt(someone, after(2)), 60).check_in is not None
+
+
+def test_what_could_not_be_read_leaves_no_trace_in_the_bytes(
+    server: MongoServer, tmp_path: Path, made: Callable[[str], Store]
+) -> None:
+    url = server.fresh_url()
+    with pymongo.MongoClient[dict[str, Any]](url) as client:
+        old = client.get_default_database()
+        old.face_images.insert_many([old_picture("Ada", 0), old_picture("Ada", 1, image_bytes="no picture")])
+        old.attendance.insert_many([old_record("Ada", 0), old_record("Ada", 1, timestamp=None)])
+    store = made(url)
+    for _ in range(2):
+        told = export(store, tmp_path / "export")
+        assert told.problems.counts == {"face_images": 1, "attendance": 1}
+    assert not told.changed
+    target = made("target")
+    restore(target, tmp_path / "export")
+    assert export(target, tmp_path / "again").problems.total == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "export")
 
 
 def test_a_restore_that_was_cut_off_is_run_again(
