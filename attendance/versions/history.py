@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from attendance.versions.commits import branch_of, tip_of
-from attendance.versions.layout import EVALUATION, EXPORTED, POINTER
-from attendance.versions.pointers import Change, pointer, summary
+from attendance.versions.layout import EVALUATION, EXPORTED, LOCK, POINTER
+from attendance.versions.pointers import Change, measured, pointer, summary
 from attendance.versions.pushing import waiting
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Version:
         md5: DVC's digest of the whole folder.
         size_bytes: of the whole folder.
         people, pictures: None where this machine has never had this version.
-        counts: what the export counted, by its own names; empty where no report was committed with the version.
+        counts: what the export counted, by its own names; empty where no report of this version was committed with it.
         change: against the version before; None for the first one, and where this machine lacks one of the two.
-        rates: error rates by their names; empty where they were not measured.
+        rates: error rates by their names; empty where they were not measured, or of another version than this one.
         pushed: whether it is on the remote, as far as this machine knows.
         first: whether there is none before it.
     """
@@ -91,6 +92,9 @@ def versions(tools: Tools, branch: str = "", *, limit: int = SHOWN, skip: int = 
         if one is None:  # this commit took the export out of git
             continue
         told = summary(tools.root, one.md5, before.md5 if before else None)
+        text = files.get((name, EXPORTED), "")
+        counted = told is None or told.metadata in {None, hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}
+        of = measured(files.get((name, LOCK), ""))
         found.append(
             Version(
                 commit=name,
@@ -101,9 +105,9 @@ def versions(tools: Tools, branch: str = "", *, limit: int = SHOWN, skip: int = 
                 size_bytes=one.size_bytes,
                 people=told.people if told else None,
                 pictures=told.pictures if told else None,
-                counts=_numbers(files.get((name, EXPORTED), ""), "counts"),
+                counts=_numbers(text, "counts") if counted else {},
                 change=told.change if told else None,
-                rates=_numbers(files.get((name, EVALUATION), ""), ""),
+                rates=_numbers(files.get((name, EVALUATION), ""), "") if of in {None, one.md5} else {},
                 pushed=name not in left,
                 first=number + 1 == len(commits),
             )
@@ -112,8 +116,8 @@ def versions(tools: Tools, branch: str = "", *, limit: int = SHOWN, skip: int = 
 
 
 def _files(tools: Tools, commits: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The pointer and the reports of every commit, in one call of git."""
-    asked = [(name, path) for name in commits for path in (POINTER, EXPORTED, EVALUATION)]
+    """The pointer, the reports and dvc.lock of every commit, in one call of git."""
+    asked = [(name, path) for name in commits for path in (POINTER, EXPORTED, EVALUATION, LOCK)]
     if not asked:
         return {}
     said = "".join(f"{name}:{path}\n" for name, path in asked)

@@ -7,11 +7,12 @@ EXPORT: Final = "data/mongodb_export"
 POINTER: Final = f"{EXPORT}.dvc"
 METADATA: Final = f"{EXPORT}/metadata.json"
 EXPORTED: Final = "reports/export.json"  # what was exported: metadata.json where git can see it
+LOCK: Final = "dvc.lock"  # what the stages ran on
 VALIDATION: Final = "reports/validation.json"
 EVALUATION: Final = "reports/evaluation.json"
 PLOTS: Final = "reports/plots"
 OURS: Final = (POINTER, EXPORTED)
-MEASURED: Final = ("dvc.lock", VALIDATION, EVALUATION, PLOTS)
+MEASURED: Final = (LOCK, VALIDATION, EVALUATION, PLOTS)
 ALL: Final = (*OURS, *MEASURED)
 DECIDES: Final = (
     "params.yaml",

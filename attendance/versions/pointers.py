@@ -5,9 +5,12 @@ from __future__ import annotations
 import configparser
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import yaml
+
+from attendance.versions.layout import EXPORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,12 +86,25 @@ def pointer(text: str) -> Pointer | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def measured(text: str) -> str | None:
+    """The digest of the folder that a ``dvc.lock`` says was measured last; None where it does not say."""
+    try:
+        stages = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]  # noqa: S506 - both are safe
+        return next(str(one["md5"]) for one in stages["validate"]["deps"] if one["path"] == EXPORT)
+    except (yaml.YAMLError, KeyError, TypeError, StopIteration):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How much a version holds, and what is different from the one before; None where this machine lacks that one."""
+    """How much a version holds, the digest of its metadata.json, None where it has none, and what is different from the one
+    before; None where this machine lacks that one.
+    """
 
     people: int
     pictures: int
+    metadata: str | None
     change: Change | None
 
 
@@ -112,7 +128,8 @@ def summary(root: Path, md5: str, before: str | None) -> Summary | None:
         if now is None:
             return None
         old = contents(root, before) if before else None
-        found = Summary(len(now.people), len(now.pictures), now.since(old) if old is not None else None)
+        change = now.since(old) if old is not None else None
+        found = Summary(len(now.people), len(now.pictures), now.files.get("metadata.json"), change)
         if before and old is None:
             return found  # it may be pulled later
         _known[key] = found

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
@@ -13,6 +14,7 @@ from attendance.api.running import reset
 from attendance.settings import Settings
 from attendance.ui import versions_job
 from attendance.versions import journal
+from attendance.versions.history import versions
 from tests.versions_place import Place, make_place, needs_git
 
 if TYPE_CHECKING:
@@ -109,6 +111,29 @@ def test_error_rates_are_those_that_were_committed_with_the_version(place: Place
     text = said(opened())
     assert "FMR 0.1 %, FNMR 2.1 % at threshold 0.53; EER 1 %." in text
     assert "1 person, 1 picture, 1,204 check-ins" in text
+
+
+def test_what_was_committed_with_an_older_version_is_not_said_of_this_one(place: Place) -> None:
+    reports = {"evaluation": '{"fmr": 0.001, "fnmr": 0.021}', "export": '{"counts": {"people": 1, "attendance": 1204}}'}
+    for number in range(2):
+        place.put(f"data/mongodb_export/images/Ann/Ann_{number}.jpg", f"{number}")
+        if number == 0:
+            place.put("data/mongodb_export/metadata.json", reports["export"])
+            for name, text in reports.items():
+                place.put(f"reports/{name}.json", text)
+        else:
+            place.put("data/mongodb_export/metadata.json", '{"counts": {"people": 1, "attendance": 1300}}')
+        place.tools.dvc("add", "data/mongodb_export")
+        if number == 0:
+            [out] = yaml.safe_load((place.root / "data/mongodb_export.dvc").read_text())["outs"]
+            stage = {"cmd": "…", "deps": [{"path": "data/mongodb_export", "md5": out["md5"]}]}
+            place.put("dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": {"validate": stage}}))
+        place.git("add", "--all")
+        place.git("commit", "--quiet", "-m", f"by hand {number}")
+    new, old = versions(place.tools)
+    assert (old.rates, old.counts) == ({"fmr": 0.001, "fnmr": 0.021}, {"people": 1, "attendance": 1204})
+    assert (new.rates, new.counts, new.pictures) == ({}, {}, 2)
+    assert "Error rates were not measured." in said(opened())
 
 
 def test_the_nightly_run_and_its_log(place: Place) -> None:
