@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,8 +118,9 @@ class Index:
         return cls(path, files)
 
     def people(self) -> Iterator[Known]:
-        """Everybody, by id."""
-        with self._path.open(encoding="utf-8", newline="\n") as lines:
+        """Everybody, by id; from a damaged line on nobody, so that they are read again."""
+        damage = suppress(ValueError, TypeError, AttributeError)
+        with damage, self._path.open(encoding="utf-8", newline="\n") as lines:
             for text in lines:
                 row = json.loads(text)
                 if isinstance(row, list):

@@ -120,6 +120,27 @@ def test_an_export_with_an_index_is_the_same_as_one_without(store: Store, folder
     assert not export(store, folder).changed
 
 
+@pytest.mark.parametrize(
+    "harm", [b"\0", b"\xff", b'["a"]', b"[1,2,3,4,5]", b"{}"], ids=["zeros", "bytes", "short", "odd", "empty"]
+)
+def test_a_damaged_index_is_as_good_as_none(store: Store, folder: Path, tmp_path: Path, harm: bytes) -> None:
+    people = fill(store)
+    export(store, folder)
+    whole = contents(folder)
+    [index] = folder.with_name(f".{folder.name}.work").glob("index-*")
+    rows = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(b"".join([rows[0], harm.ljust(len(rows[1]) - 1) + b"\n", *rows[2:]]))
+    export(store, folder)
+    assert contents(folder) == whole
+    assert not export(store, folder).changed
+    rows = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(b"".join([harm.ljust(len(rows[0]) - 1) + b"\n", *rows[1:]]))
+    store.add_references(people[2].person_id, references(2), MODEL)
+    assert export(store, folder).pictures.added == 2
+    export(store, tmp_path / "fresh")
+    assert contents(folder) == contents(tmp_path / "fresh")
+
+
 def test_a_dry_run_tells_and_changes_nothing(store: Store, folder: Path) -> None:
     people = fill(store)
     assert export(store, folder, dry_run=True).pictures.added == 9
