@@ -105,7 +105,8 @@ class ImportJob:
     def _run(self, archive: IO[bytes]) -> None:
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="attend-import-"))
-            self._people = unpack(archive, self._folder, self.report)
+            with archive:  # what was uploaded is not needed once it is unpacked
+                self._people = unpack(archive, self._folder, self.report)
             import_people(
                 self._people,
                 self.report,

@@ -89,7 +89,13 @@ def _folder() -> IO[bytes] | None:
         label_visibility="collapsed",
         max_upload_size=PICTURE_MB,
     )
-    return packed(files) if files and _asked() else None
+    if not files or not _asked():
+        return None
+    try:
+        return packed(files)
+    except OSError:
+        st.error("There is no room on the server's disk for these pictures. Nothing was imported.")
+        return None
 
 
 def _asked() -> bool:
@@ -98,7 +104,7 @@ def _asked() -> bool:
 
 def packed(files: Iterable[UploadedFile]) -> IO[bytes]:
     """Files of a folder, named by their paths in it, as a zip on the disk, so that they pass all that a zip has to."""
-    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the import reads it, and its end takes it away
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the import closes it once it is unpacked
     with zipfile.ZipFile(archive, "w") as opened:
         for file in files:
             opened.writestr(file.name, file.getbuffer())

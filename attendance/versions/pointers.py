@@ -90,7 +90,7 @@ def pointer(text: str) -> Pointer | None:
 def measured(text: str) -> str | None:
     """The digest of the folder that a ``dvc.lock`` says was measured last; None where it does not say."""
     try:
-        stages = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]  # noqa: S506 - both are safe
+        stages = yaml.safe_load(text)["stages"]
         return next(str(one["md5"]) for one in stages["validate"]["deps"] if one["path"] == EXPORT)
     except (yaml.YAMLError, KeyError, TypeError, StopIteration):
         return None
