@@ -26,6 +26,15 @@ window.fetch = (path, options) => {
   return fetched(path, options)
 }
 """
+# As WebKit does now and then: the video is there, and drawing it leaves the canvas as it was.
+DRAW_EVERY_SECOND = """
+window.videoDrawn = 0
+const drawImage = CanvasRenderingContext2D.prototype.drawImage
+CanvasRenderingContext2D.prototype.drawImage = function (source, ...rest) {
+  if (source instanceof HTMLVideoElement && window.videoDrawn++ % 2) return
+  drawImage.call(this, source, ...rest)
+}
+"""
 
 
 def test_one_frame_at_a_time_however_slow_the_answers(page: Page, server: Server) -> None:
@@ -48,6 +57,14 @@ def test_a_frame_carries_what_the_server_needs(page: Page, server: Server) -> No
     assert frame["x-attend-turn"] == "0"
     assert "x-attend-claim" not in frame
     assert 5_000 < int(frame["bytes"]) < 300_000
+
+
+def test_a_frame_that_the_browser_did_not_draw_is_not_sent(page: Page, server: Server) -> None:
+    page.add_init_script(DRAW_EVERY_SECOND)
+    page.goto(server.url)
+    page.wait_for_function("window.videoDrawn >= 8", timeout=LATER)
+    assert len(server.seen) >= 3
+    assert all(int(frame["bytes"]) > 5_000 for frame in server.seen)
 
 
 def test_the_server_says_how_often(page: Page, server: Server) -> None:

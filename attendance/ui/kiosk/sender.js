@@ -29,13 +29,16 @@ export function createSender(video, { may, about, heard, saving }) {
   let quality = 0.85;
   let stopped = false;
 
+  /** A JPEG of what is seen; null where nothing was drawn, as happens in WebKit: that frame would say that nobody is there. */
   async function grab() {
     const { videoWidth, videoHeight } = video;
     const k = Math.min(1, SHORT_SIDE / Math.min(videoWidth, videoHeight));
     const [x, y, width, height] = visible(video);
     canvas.width = Math.max(1, Math.round(width * k));
     canvas.height = Math.max(1, Math.round(height * k));
-    canvas.getContext("2d").drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    const context = canvas.getContext("2d"); // transparent since its size was set
+    context.drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    if (!context.getImageData(0, 0, 1, 1).data[3]) return null;
     return new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
   }
 
