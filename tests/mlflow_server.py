@@ -8,16 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
 from tests.real_server import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -91,23 +91,89 @@ class MlflowServer:
 def refusing(code: int) -> Iterator[str]:
     """A server that answers every request with this code."""
 
-    class Refuse(BaseHTTPRequestHandler):
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        request.send_response(code)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with _served(0, refuse) as http:
+        try:
+            yield f"http://127.0.0.1:{http.server_address[1]}"
+        finally:
+            http.shutdown()
+
+
+class Between:
+    """Stands between a tracker and a real server, and answers as it is told to.
+
+    Attributes:
+        url: without a slash at the end; nothing listens there outside the ``with`` block.
+        open: while it is not set, every answer is held.
+        pause_s: before each answer.
+        refusals: so many requests are answered with 500 and go no further.
+        asked: requests that have come.
+        answered: those that were answered.
+    """
+
+    def __init__(self, server: MlflowServer) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.open = threading.Event()
+        self.open.set()
+        self.pause_s = 0.0
+        self.refusals = 0
+        self.asked = self.answered = 0
+        self._behind = server
+        self._count = threading.Lock()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """One request, when it may be answered."""
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        with self._count:
+            self.asked += 1
+        self.open.wait()
+        time.sleep(self.pause_s)
+        with self._count:
+            refused = self.refusals > 0
+            self.refusals -= refused
+        if refused:
+            code, kind, answer = 500, "text/plain", b""
+        else:
+            given = {name: request.headers[name] for name in ("Content-Type",) if name in request.headers}
+            got = httpx.request(
+                request.command, f"{self._behind.url}{request.path}", content=body, headers=given, timeout=60
+            )
+            code, kind, answer = got.status_code, got.headers.get("Content-Type", "text/plain"), got.content
+        with self._count:
+            self.answered += 1
+        with suppress(ConnectionError):  # whoever asked has given up
+            request.send_response(code)
+            request.send_header("Content-Type", kind)
+            request.send_header("Content-Length", str(len(answer)))
+            request.end_headers()
+            request.wfile.write(answer)
+
+    def __enter__(self) -> Self:
+        self._http = _served(self.port, self.answer)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.open.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def _served(port: int, answer: Callable[[BaseHTTPRequestHandler], None]) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            answer(self)
 
         do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that http.server asks for
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_address[1]}"
-        finally:
-            http.shutdown()
-            thread.join()
+    http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    return http

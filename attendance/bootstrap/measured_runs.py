@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attendance.services.scores import Scores
 
 EXPERIMENT: Final = "face-attendance-thresholds"
-ARRIVAL_S: Final = 30.0  # how long somebody waits for the charts to arrive at a server that does answer
+ARRIVAL_S: Final = 30.0  # how long somebody waits for all of it to arrive where MLflow answers, who is then told its page
 STEPS: Final = 1000  # of the curves: a step is a threshold in thousandths
 SCORES: Final = 200_000  # lines of raw scores that are sent: some 10 MB
 LOWEST: Final = ("eer", "far", "frr", "fpir", "fnir")
@@ -35,7 +35,8 @@ def track(
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> str:
-    """Track what was measured; nothing is raised, and a server that is away costs a second or two.
+    """Track what was measured; nothing is raised. A server that is away or hangs costs a few seconds, one that answers
+    slowly half a minute.
 
     Args:
         reports: at least one; several are combinations of a sweep over the same pictures.
@@ -46,9 +47,9 @@ def track(
         tags: further ones of the run.
 
     Returns:
-        a sentence on where it is, or that it is nowhere.
+        a sentence on where it is, or that not all of it is there.
     """
-    tracker = MLflowTracker(EXPERIMENT, tracking_uri)
+    tracker = MLflowTracker(EXPERIMENT, tracking_uri, settle_s=ARRIVAL_S)
     first = reports[0]
     at = first.made_at_utc.strftime("%Y-%m-%d %H:%M")
     kind = "sweep" if len(reports) > 1 else first.kind
@@ -64,12 +65,12 @@ def track(
             if link := run.compare_children(swept(reports) or ["threshold"], given):
                 tracker.set_tag("mlflow.note.content", note(reports, link))
         _log_files(tracker, first, page, scores)
-    if not run or run.info.run_id is None:
+        known = run.info.run_id is not None  # asked here, so that the import of MLflow is none of the time to settle
+    if not run or not known:
         return f"Not tracked: MLflow at {masked(tracker.tracking_uri)} was not reached."
-    arrived = tracker.flush(ARRIVAL_S)
     name = f"{run.info.run_name} in the experiment {EXPERIMENT} at {masked(tracker.tracking_uri)}"
-    if not arrived:
-        return f"Tracked in part, since MLflow stopped answering: {name}."
+    if not tracker.flush(0):
+        return f"Tracked in part, since MLflow answers no more or slowly: {name}. The rest follows while this process runs."
     return f"Tracked as {name}." + (f" Its page: {run.link}" if run.link else "")
 
 

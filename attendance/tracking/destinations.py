@@ -1,4 +1,4 @@
-"""The one worker of each tracking URI in this process; what happens to them at exit and in a forked child."""
+"""The URI to send to, and the one worker of each in this process; what happens to them at exit and in a forked child."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ import atexit
 import multiprocessing.util
 import os
 import threading
+from pathlib import Path
 
+import structlog
+
+from attendance.errors import SettingsError
+from attendance.settings import DEFAULT_TRACKING_URI
+from attendance.settings import tracking_uri as configured_uri
 from attendance.tracking import limits
+from attendance.tracking.words import say
 from attendance.tracking.worker import Worker
 
+log = structlog.get_logger(__name__)
 _workers: dict[str, Worker] = {}
 _lock = threading.Lock()
 _registered_in: int | None = None
 _forking = threading.local()
+
+
+def absolute(uri: str | Path | None) -> str:
+    """The URI to use; a relative SQLite file belongs to the folder of now, wherever the process goes later."""
+    try:
+        chosen = str(uri) if uri else configured_uri()
+    except SettingsError as error:
+        log.warning("tracking_uri_unreadable", error=say(error), used=DEFAULT_TRACKING_URI)
+        chosen = DEFAULT_TRACKING_URI
+    file = chosen.removeprefix("sqlite:///")
+    if file == chosen or not file or file.startswith((":memory:", "file:")):
+        return chosen
+    return f"sqlite:///{Path(file).absolute()}"
 
 
 def worker_for(uri: str) -> Worker:

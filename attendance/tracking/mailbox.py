@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -32,6 +33,7 @@ class Mailbox(ABC):
         uri: may hold a password; never logged as it is.
         limits: how much may wait, and how long.
         spool: the copies of artifacts.
+        local: whether it is a file of this machine rather than a server.
         dropped: calls that were lost, with a warning that says so.
     """
 
@@ -40,13 +42,14 @@ class Mailbox(ABC):
         self.limits = limits
         self.dropped = 0
         self.spool = Spool(limits.spool_bytes)
-        self._local = uri.startswith("sqlite:")
+        self.local = uri.startswith("sqlite:")
         self._queue: deque[Entry] = deque()
         self._requests: deque[Request] = deque()  # taken from the queue, not arrived
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._opened_at: float | None = None  # when mlflow was ready, monotonic
         self._asked_at: float | None = None  # since when a request has been without an answer, monotonic
+        self._uploading = False  # that request is an artifact's
         self._away = False  # the last request failed
         self._unusable = False  # mlflow cannot be imported, or the process ends
         self._said_full = False
@@ -70,7 +73,7 @@ class Mailbox(ABC):
             self._changed.notify_all()
             return True
 
-    def wait(self, done: Callable[[], bool], longest_s: float, silence_s: float) -> bool:
+    def wait(self, done: Callable[[], bool], longest_s: float, silence_s: float = math.inf) -> bool:
         """Wait until it is done, as long as that can be expected soon: not while the server is away, not longer than a
         server has left a request without an answer for ``silence_s``, and at most ``longest_s`` once mlflow is imported."""
         began = time.monotonic()
@@ -83,12 +86,18 @@ class Mailbox(ABC):
                     left = began + self.limits.start_s - now
                 else:
                     left = max(began, self._opened_at) + longest_s - now
-                if self._asked_at is not None and not self._local:
-                    left = min(left, self._asked_at + silence_s - now)
+                if self._asked_at is not None and not self.local:
+                    patience_s = max(silence_s, self.limits.upload_silence_s) if self._uploading else silence_s
+                    left = min(left, self._asked_at + patience_s - now)
                 if left <= 0:
                     return False
                 self._changed.wait(left)
             return True
+
+    def settle(self, done: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until it is done, at most so long, the import of mlflow included; not for what is away."""
+        with self._changed:
+            self._changed.wait_for(lambda: done() or self._away or self._unusable, timeout_s)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until nothing waits, whatever the server does, but not longer than this."""

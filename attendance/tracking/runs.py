@@ -24,8 +24,8 @@ class RunInfo:
     """What is known of a run, by the names of MLflow's own ``RunInfo``.
 
     Only ``run_id``, ``experiment_id`` and ``artifact_uri`` may wait, because the server alone gives them: while a server
-    answers, until the run is there; not at all for one that is away. They are None where it was not reached, and where
-    MLflow is not installed.
+    answers, until the run is there, a few seconds at most (``Limits``); not at all for one that is away. They are None where
+    it was not reached, and where MLflow is not installed.
     """
 
     def __init__(self, run: Run, uri: str | None) -> None:
@@ -75,7 +75,7 @@ class RunInfo:
         if self._uri is None or run.run_id is not None or run.lost:
             return
         worker = worker_for(self._uri)
-        worker.wait(lambda: run.run_id is not None or run.lost, worker.limits.run_end_s, worker.limits.silence_s)
+        worker.wait(lambda: run.run_id is not None or run.lost, worker.limits.id_s, worker.limits.silence_s)
 
     def __repr__(self) -> str:
         return f"RunInfo(run_id={self._run.run_id!r}, run_name={self._run.name!r}, status={self._run.status!r})"
@@ -151,6 +151,13 @@ def status_after(error: BaseException | None) -> str:
     return "FAILED"
 
 
-def wait_for_end(worker: Worker, run: Run) -> None:
-    """As long as a server answers, what is read after the block is all there."""
-    worker.wait(lambda: run.ended or run.lost, worker.limits.run_end_s, worker.limits.silence_s)
+def wait_for_end(worker: Worker, run: Run, settle_s: float | None) -> None:
+    """What the end of an outermost run waits for: where nothing was chosen, for a local file alone."""
+
+    def done() -> bool:
+        return run.ended or run.lost
+
+    if settle_s is not None:
+        worker.settle(done, settle_s)
+    elif worker.local and not worker.wait(done, worker.limits.write_s):
+        worker.stalled()

@@ -6,8 +6,9 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -17,6 +18,10 @@ from attendance.tracking.client import bounded, open_client
 from attendance.tracking.entries import Artifact, Data, End, Run, Start, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow import MlflowClient
+
     from attendance.tracking.batches import Request
     from attendance.tracking.limits import Limits
 
@@ -39,12 +44,18 @@ def is_at_fault(error: Exception) -> bool:
 
 
 class Sender:
-    """The calls of one process to one tracking URI, from one thread. Errors are MLflow's own, unchanged."""
+    """The calls of one process to one tracking URI, from one thread. Errors are MLflow's own, unchanged.
 
-    def __init__(self, uri: str, limits: Limits) -> None:
+    Args:
+        uri: of the tracking.
+        limits: ``call_s`` and ``artifact_s``.
+        heard: called after each answer of the server; one request of ours may need several.
+    """
+
+    def __init__(self, uri: str, limits: Limits, heard: Callable[[], None] = lambda: None) -> None:
         self._limits = limits
         with bounded(limits.call_s):
-            self._client = open_client(uri)
+            self._client: MlflowClient = _Heard(open_client(uri), heard)  # type: ignore[assignment]  # acts as one
         self._experiments: dict[str, str] = {}
 
     def send(self, request: Request, *, again: bool) -> None:
@@ -153,6 +164,25 @@ class Sender:
             if experiment is None:
                 raise
             return str(experiment.experiment_id)
+
+
+class _Heard:
+    """MLflow's client, which tells of each answer that it gets."""
+
+    def __init__(self, client: MlflowClient, heard: Callable[[], None]) -> None:
+        self._client = client
+        self._tell = heard
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        @wraps(call)
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            answer = call(*args, **kwargs)
+            self._tell()
+            return answer
+
+        return asked
 
 
 def know(run: Run, info: object) -> None:

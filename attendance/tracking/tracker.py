@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, SupportsFloat
 
 import structlog
 
-from attendance.errors import SettingsError, TrackingError
-from attendance.settings import DEFAULT_TRACKING_URI
-from attendance.settings import tracking_uri as configured_uri
+from attendance.errors import TrackingError
 from attendance.tracking import client, recording, values
-from attendance.tracking.destinations import worker_for
+from attendance.tracking.destinations import absolute, worker_for
 from attendance.tracking.entries import Artifact, Data, End, Run, Start, now_ms
 from attendance.tracking.runs import OPEN, TrackedRun, active_in_mlflow, status_after, wait_for_end
 from attendance.tracking.words import say
@@ -56,15 +54,21 @@ class MLflowTracker:
     Args:
         experiment_name: made where it is missing, restored where it was deleted.
         tracking_uri: where MLflow keeps runs; None: ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``.
+        settle_s: seconds that the end of an outermost run may wait until what was logged has arrived, though not for a
+            server that is away; 0: never. None: a server is not waited for, a local file (``sqlite:``) until it is written,
+            a few seconds at most (``Limits``).
 
     Attributes:
         experiment_name: as MLflow takes it.
         tracking_uri: with a relative SQLite file made absolute, so that a change of folder does not matter.
     """
 
-    def __init__(self, experiment_name: str, tracking_uri: str | Path | None = None) -> None:
+    def __init__(
+        self, experiment_name: str, tracking_uri: str | Path | None = None, *, settle_s: float | None = None
+    ) -> None:
         self.experiment_name = values.text(experiment_name).strip()[: values.EXPERIMENT_LENGTH] or "Default"
-        self.tracking_uri = _absolute(tracking_uri)
+        self.tracking_uri = absolute(tracking_uri)
+        self._settle_s = None if settle_s is None else values.seconds(settle_s)
         self._on = _available()
         self._roots: list[Run] = []  # open runs that are no other's child
         self._adopted: dict[str, Run] = {}  # runs that mlflow's own functions began, by id
@@ -76,8 +80,8 @@ class MLflowTracker:
     ) -> Iterator[TrackedRun]:
         """A run for the block: FINISHED after it, FAILED where an exception leaves it, KILLED on Ctrl-C.
 
-        At its end an outermost run waits until a server that answers has it all, a few seconds at most (``Limits``), and
-        not at all for a server that is away.
+        Neither its start nor its end waits for a server, unless ``settle_s`` says so: what was logged arrives soon after,
+        and ``flush`` waits for it. After the end of an outermost run, what went to a local file is there.
 
         Args:
             run_name: MLflow makes one up where there is none.
@@ -210,7 +214,7 @@ class MLflowTracker:
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything has arrived, also at a server that is away; False where it has not in this time."""
-        return not self._on or worker_for(self.tracking_uri).flush(timeout_s)
+        return not self._on or worker_for(self.tracking_uri).flush(values.seconds(timeout_s))
 
     def _begin(self, run_name: object, tags: Mapping[str, Any] | None, *, nested: bool) -> Run:
         name = values.text(run_name)[: values.KEY_LENGTH] if run_name else None
@@ -249,7 +253,7 @@ class MLflowTracker:
             return
         self._put(End(run, status, run.end_ms))
         if run.parent is None and status != "KILLED":
-            wait_for_end(worker_for(self.tracking_uri), run)
+            wait_for_end(worker_for(self.tracking_uri), run, self._settle_s)
 
     def _own(self) -> Run | None:
         """The active run of this thread or task; where it has none, the one that mlflow's own ``start_run`` began here."""
@@ -258,7 +262,7 @@ class MLflowTracker:
 
     def _mlflows(self) -> Run | None:
         found = active_in_mlflow()
-        if found is None or _absolute(found[0]) != self.tracking_uri:
+        if found is None or absolute(found[0]) != self.tracking_uri:
             return None
         run = found[1]
         return self._adopted.setdefault(str(run.run_id), run)  # the same each time: it remembers what was logged
@@ -285,16 +289,3 @@ def _available() -> bool:
         _said_missing = True
         log.warning("tracking_off", why="mlflow is not installed")
     return there
-
-
-def _absolute(uri: str | Path | None) -> str:
-    """The URI to use; a relative SQLite file belongs to the folder of now, wherever the process goes later."""
-    try:
-        chosen = str(uri) if uri else configured_uri()
-    except SettingsError as error:
-        log.warning("tracking_uri_unreadable", error=say(error), used=DEFAULT_TRACKING_URI)
-        chosen = DEFAULT_TRACKING_URI
-    file = chosen.removeprefix("sqlite:///")
-    if file == chosen or not file or file.startswith((":memory:", "file:")):
-        return chosen
-    return f"sqlite:///{Path(file).absolute()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import threading
 
 KEY_LENGTH = 250
 PARAM_LENGTH = 6000
@@ -49,6 +50,11 @@ def number(value: object) -> float | None:
         return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # that is the question
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def seconds(value: object) -> float:
+    """How long somebody is ready to wait: at least 0, which is also what stands for no number, at most what a lock takes."""
+    return min(max(0.0, number(value) or 0.0), threading.TIMEOUT_MAX)
 
 
 def step(value: object) -> int | None:

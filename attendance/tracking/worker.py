@@ -39,7 +39,7 @@ class Worker(Mailbox):
     def hold(self) -> bool:
         """Let no request begin, and wait for the one under way: a fork in the middle of it would leave its locks held for
         ever in the child. A server that does not answer is waited for briefly: the child needs none of its connections."""
-        patient = self._local or self._sender is None
+        patient = self.local or self._sender is None
         return self._at_work.acquire(timeout=self.limits.start_s if patient else self.limits.fork_s)
 
     def let_go(self) -> None:
@@ -47,22 +47,28 @@ class Worker(Mailbox):
         self._at_work.release()
 
     def close(self) -> None:
-        """At the end of the process: what waits is tried again without a pause, within ``exit_s``. A server gets one chance,
-        one that has never answered is only looked for. What is left is counted and lost."""
+        """At the end of the process: what waits is tried again without a pause. A server gets one chance, one that has never
+        answered is only looked for. What is left is counted and lost."""
+        imported = self._away or self._opened_at is not None  # what failed was mlflow's to say, or nothing is there
         never = self._away and self._sender is None and not probe.answers(self.uri, self.limits.probe_s)
         if not never:
             with self._changed:
                 self._hurry = True
                 self._away = False  # a further failure sets it again
                 self._changed.notify_all()
-            if self._local:
-                self.flush(self.limits.exit_s + (self.limits.start_s if self._opened_at is None else 0))
+            if self.local:
+                self.flush(self.limits.exit_s + (0 if imported else self.limits.start_s))
             else:
-                self.wait(self.idle, self.limits.exit_s, self.limits.exit_silence_s)
+                self.wait(self.idle, self.limits.exit_answering_s, self.limits.exit_silence_s)
         if left := self.waiting():
             log.warning("tracking_calls_lost", tracking_uri=masked(self.uri), calls=left, why="the process ends")
             self._abandon()
         self.spool.remove()
+
+    def stalled(self) -> None:
+        """Somebody's patience with a local file is over: nobody waits for it until it is written again, and it is said."""
+        if not self.idle():
+            self._failed(TimeoutError("it is not being written; another process may have locked it"))
 
     def _start(self) -> bool:
         self._thread = threading.Thread(target=self._work, name="attend-tracking", daemon=True)
@@ -105,7 +111,8 @@ class Worker(Mailbox):
                     sender = self._sender or self._open()
                     if sender is None:
                         return None
-                    self._ask(time.monotonic())
+                    self._uploading = isinstance(request, Artifact)
+                    self._heard()
                     sender.send(request, again=tries > 0)
             except Exception as error:  # noqa: BLE001  # whatever it is, it stays in this thread
                 tries += 1
@@ -129,7 +136,7 @@ class Worker(Mailbox):
             TrackingError: it cannot be opened now.
         """
         try:
-            sender = Sender(self.uri, self.limits)
+            sender = Sender(self.uri, self.limits, self._heard)
         except ImportError as error:
             self._cannot(error)
             return None
@@ -138,6 +145,10 @@ class Worker(Mailbox):
         with self._changed:
             self._sender, self._opened_at = sender, time.monotonic()
         return sender
+
+    def _heard(self) -> None:
+        """The server has answered, and is asked the next question."""
+        self._ask(time.monotonic())
 
     def _ask(self, at: float | None) -> None:
         with self._changed:
