@@ -145,16 +145,18 @@ class Outbox:
 
     def flush(self, timeout_s: float) -> State:
         """Send what waits, and once more what was refused, now; how far it came, at the latest after this time and one
-        batch."""
+        batch. Where nothing of it is left, the ends of runs are not insisted on: whoever sends next sees to them."""
         ends = self._until = time.monotonic() + timeout_s
         self._refused_again = True
         pause = self._pace.first_s / 2
         while True:
             self._next_finish = 0.0
             done = self.run_once()
-            if done is Round.IDLE or (time.monotonic() >= ends):
+            if done is Round.IDLE or time.monotonic() >= ends:
                 break
             if done is not Round.MORE:
+                if not self._left():
+                    break
                 self._stopping.wait(min(pause, max(0.0, ends - time.monotonic())))
                 pause = min(2 * pause, 5.0)
         self._until, self._refused_again = math.inf, False
@@ -179,13 +181,20 @@ class Outbox:
     def _due(self) -> bool:
         """Cheap, and without taking the turn: usually there is nothing."""
         now = time.monotonic()
+        return self._waits() or self._summaries.due() or (now >= self._next_finish and self._ended_now())
+
+    def _waits(self) -> bool:
         return (
             bool(self._store.unsent(1))
             or self._store.number_attempts(self._pace.batch) > 0
-            or self._summaries.due()
             or (self._refused_again and self._refusals.refused().count > 0)
-            or (now >= self._next_finish and self._ended_now())
         )
+
+    def _left(self) -> bool:
+        """Whether an attempt waits, or may, because the store cannot say."""
+        with contextlib.suppress(StoreError):
+            return self._waits()
+        return True
 
     def _ended_now(self) -> bool:
         self._next_finish = time.monotonic() + self._pace.finish_s

@@ -11,6 +11,7 @@ import pytest
 from attendance.bootstrap.measured_runs import EXPERIMENT, track
 from attendance.services.calibration_report import html
 from attendance.services.measured_note import advised, note
+from attendance.tracking import destinations
 from attendance.tracking.client import open_client
 from tests.calibrations import calibrated
 from tests.real_server import free_port
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from attendance.services.calibrate import Calibration
     from attendance.services.error_report import ErrorReport
     from attendance.services.scores import Scores
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    yield
+    destinations.close_all()
 
 
 @pytest.fixture(params=["server", "sqlite"])
