@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Run:
     Attributes:
         key: ours, so that a run whose creation was never answered is found again rather than made twice.
         pid: the process that started it, which alone ends it.
+        thread: of that process.
         run_id: the server's, once it is known. Set by the sender, like experiment_id and artifact_uri.
         lost: the run could not be started, and never will be.
         ended: the end has reached the server.
@@ -41,6 +43,7 @@ class Run:
     start_ms: int = field(default_factory=now_ms)
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     pid: int = field(default_factory=os.getpid)
+    thread: int = field(default_factory=threading.get_ident)
     run_id: str | None = None
     experiment_id: str | None = None
     artifact_uri: str | None = None

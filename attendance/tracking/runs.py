@@ -1,23 +1,19 @@
-"""What ``start_run`` yields, and which run is the active one."""
+"""What ``start_run`` yields, and how a run ends."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from attendance.tracking import views
 from attendance.tracking.destinations import worker_for
-from attendance.tracking.entries import Run, View
+from attendance.tracking.entries import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attendance.tracking.entries import Run
     from attendance.tracking.worker import Worker
-
-# Runs that are open here, the innermost last. A thread starts with none; an asyncio task with its creator's.
-OPEN: ContextVar[tuple[tuple[object, Run], ...]] = ContextVar("attend_open_runs", default=())
 
 
 class RunInfo:
@@ -124,22 +120,6 @@ class TrackedRun:
 
     def __repr__(self) -> str:
         return f"TrackedRun(info={self.info!r})"
-
-
-def active_in_mlflow() -> tuple[str, Run] | None:
-    """The run that this thread began with ``mlflow.start_run``, and the URI it belongs to; None where it began none.
-
-    Nothing is imported or asked: a thread that never used mlflow's own functions has none.
-    """
-    fluent = sys.modules.get("mlflow.tracking.fluent")
-    stack = [] if fluent is None else fluent._active_run_stack.get()  # noqa: SLF001  # ``active_run`` may ask the server
-    if not stack:
-        return None
-    info = stack[-1].info
-    name = str(info.run_name or "")
-    run = Run(str(info.experiment_id), name, {}, None, run_id=info.run_id, experiment_id=info.experiment_id)
-    run.artifact_uri = info.artifact_uri
-    return str(sys.modules["mlflow"].get_tracking_uri()), run
 
 
 def status_after(error: BaseException | None) -> str:

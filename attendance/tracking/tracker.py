@@ -18,7 +18,8 @@ from attendance.errors import TrackingError
 from attendance.tracking import client, recording, values
 from attendance.tracking.destinations import absolute, worker_for
 from attendance.tracking.entries import Artifact, Data, End, Run, Start, now_ms
-from attendance.tracking.runs import OPEN, TrackedRun, active_in_mlflow, status_after, wait_for_end
+from attendance.tracking.open_runs import OPEN, OpenRuns, active_in_mlflow
+from attendance.tracking.runs import TrackedRun, status_after, wait_for_end
 from attendance.tracking.words import say
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def _never_raises(call: Callable[P, None]) -> Callable[P, None]:
 class MLflowTracker:
     """Runs of one experiment.
 
-    Each thread has its own active run; a thread that starts one with ``nested=True`` while it has none adds a child to the
-    one run that is open elsewhere. Calls outside a run are dropped with a warning.
+    Each thread has its own active run. A thread that has none, such as a pool's, logs to the one run that is open elsewhere,
+    and adds a child to it with ``nested=True``. Calls outside a run, or of which it is unclear whose they are, are dropped
+    with a warning.
 
     Args:
         experiment_name: made where it is missing, restored where it was deleted.
@@ -70,7 +72,7 @@ class MLflowTracker:
         self.tracking_uri = absolute(tracking_uri)
         self._settle_s = None if settle_s is None else values.seconds(settle_s)
         self._on = _available()
-        self._roots: list[Run] = []  # open runs that are no other's child
+        self._open = OpenRuns()
         self._adopted: dict[str, Run] = {}  # runs that mlflow's own functions began, by id
         self._said: set[tuple[str, str]] = set()
 
@@ -227,28 +229,26 @@ class MLflowTracker:
             run.tags = recording.first_tags(run, tags)
         except Exception as error:  # noqa: BLE001  # whatever a value does when it is read
             log.warning("tracking_call_unusable", call="start_run", error=say(error))
-        if run.parent is None:
-            self._roots.append(run)
+        self._open.add(run)
         self._put(Start(run))
         return run
 
     def _parent(self, *, nested: bool) -> Run | None:
         own = self._own()
         if nested and own is None:
-            roots = [run for run in self._roots if run.pid == os.getpid()]
+            roots = self._open.roots()
             if len(roots) > 1:
                 log.warning(
                     "tracking_parent_unclear", open_runs=len(roots), why="nested in a thread without a run of its own"
                 )
-            return roots[0] if len(roots) == 1 else None
+            return self._open.innermost() or (roots[0] if len(roots) == 1 else None)
         if own is not None and not nested:
             log.warning("tracking_run_still_open", run_name=own.name, now="a run beside it; nested=True makes a child")
         return own if nested else None
 
     def _end(self, run: Run, status: str) -> None:
         run.status, run.end_ms = status, now_ms()
-        if run in self._roots:
-            self._roots.remove(run)
+        self._open.remove(run)
         if not self._on or run.pid != os.getpid():  # after a fork, it is the parent's to end
             return
         self._put(End(run, status, run.end_ms))
@@ -268,9 +268,9 @@ class MLflowTracker:
         return self._adopted.setdefault(str(run.run_id), run)  # the same each time: it remembers what was logged
 
     def _active(self, call: str) -> Run | None:
-        run = self._own() if self._on else None
+        run = (self._own() or self._open.of_another_thread()) if self._on else None
         if self._on and run is None:
-            why = "in a thread without a run; nested=True makes a child there" if self._roots else "outside start_run"
+            why = "outside start_run" + ("; which of the open runs is meant is unclear" if self._open.roots() else "")
             if (call, why) not in self._said:
                 self._said.add((call, why))
                 log.warning("tracking_no_active_run", call=call, why=why)

@@ -35,6 +35,7 @@ class Worker(Mailbox):
         self._sender: Sender | None = None
         self._at_work = threading.Lock()  # held while a request is made
         self._hurry = False  # the process ends: no more pauses
+        self._said_away = False
 
     def hold(self) -> bool:
         """Let no request begin, and wait for the one under way: a fork in the middle of it would leave its locks held for
@@ -83,6 +84,8 @@ class Worker(Mailbox):
     def _work(self) -> None:
         if not probe.answers(self.uri, self.limits.probe_s):
             self._failed(ConnectionError("nothing answers at this address"))
+            if self._hurry:  # mlflow is not imported for it any more
+                return
         while not self._unusable:
             with self._changed:
                 while not self._queue:
@@ -156,7 +159,8 @@ class Worker(Mailbox):
             self._changed.notify_all()
 
     def _arrived(self, request: Request) -> None:
-        if self._away:  # said before those who wait go on, as that it was away
+        if self._said_away:  # said before those who wait go on, as that it was away
+            self._said_away = False
             left = self.waiting() - (len(request) if isinstance(request, Batch) else 1)
             log.info("tracking_back", tracking_uri=masked(self.uri), waiting=max(0, left))
         with self._changed:
@@ -168,7 +172,8 @@ class Worker(Mailbox):
             self.spool.discard(request.copy)
 
     def _failed(self, error: Exception) -> None:
-        if not self._away and not self._hurry:  # said before those who wait go on, since the process may end then
+        if not self._said_away:  # said before those who wait go on, since the process may end then
+            self._said_away = True
             log.warning("tracking_away", tracking_uri=masked(self.uri), error=say(error), waiting=self.waiting())
         with self._changed:
             self._away = True

@@ -93,16 +93,81 @@ def test_a_nested_run_of_a_thread_is_a_child_of_the_open_run(tracker: MLflowTrac
     assert {runs[f"part {number}"].data.tags["mlflow.parentRunId"] for number in range(3)} == {whole.info.run_id}
 
 
-def test_a_thread_without_a_run_logs_to_nobodys(tracker: MLflowTracker, client: MlflowClient, said: list[Any]) -> None:
-    with tracker.start_run("main"):
-        thread = threading.Thread(target=lambda: [tracker.log_metric("stray", 1) for _ in range(3)])
+def in_a_pool(tracker: MLflowTracker, name: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda number: tracker.log_metric(name, number, step=number), range(20)))
+
+
+def test_the_threads_of_a_pool_log_to_the_run_that_is_open_innermost(
+    tracker: MLflowTracker, client: MlflowClient, said: list[Any]
+) -> None:
+    def piece() -> None:
+        with tracker.start_run("piece", nested=True):
+            tracker.set_tag("own", "yes")
+
+    with tracker.start_run("whole"):
+        in_a_pool(tracker, "before")
+        with tracker.start_run("part", nested=True) as part, ThreadPoolExecutor(1) as pool:
+            in_a_pool(tracker, "within")
+            pool.submit(piece).result()
+        in_a_pool(tracker, "after")
+    runs = runs_of(client, tracker)
+    assert {name: set(run.data.metrics) for name, run in runs.items()} == {
+        "whole": {"before", "after"},
+        "part": {"within"},
+        "piece": set(),
+    }
+    for name, metric in (("whole", "before"), ("part", "within"), ("whole", "after")):
+        assert sorted(one.step for one in client.get_metric_history(runs[name].info.run_id, metric)) == list(range(20))
+    assert runs["piece"].data.tags["mlflow.parentRunId"] == part.info.run_id
+    assert said == []
+
+
+def test_a_thread_without_a_run_logs_to_nobodys_while_several_are_open(
+    tracker: MLflowTracker, client: MlflowClient, said: list[Any]
+) -> None:
+    begun, enough = threading.Barrier(3), threading.Event()
+
+    def work(name: str) -> None:
+        with tracker.start_run(name):
+            begun.wait()
+            enough.wait()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
         thread.start()
+    begun.wait()
+    in_a_pool(tracker, "stray")
+    enough.set()
+    for thread in threads:
         thread.join()
-    assert runs_of(client, tracker)["main"].data.metrics == {}
     tracker.log_metric("stray", 1)
+    assert {name: run.data.metrics for name, run in runs_of(client, tracker).items()} == {"one": {}, "two": {}}
     assert [(entry["event"], entry["call"]) for entry in said] == [("tracking_no_active_run", "log_metric")] * 2
     why = [entry["why"] for entry in said]
-    assert why == ["in a thread without a run; nested=True makes a child there", "outside start_run"]
+    assert why == ["outside start_run; which of the open runs is meant is unclear", "outside start_run"]
+
+
+def test_a_task_outside_a_run_is_not_given_the_run_of_another_task(
+    tracker: MLflowTracker, client: MlflowClient, said: list[Any]
+) -> None:
+    async def both() -> None:
+        begun, enough = asyncio.Event(), asyncio.Event()
+
+        async def inside() -> None:
+            with tracker.start_run("inside"):
+                begun.set()
+                await enough.wait()
+
+        task = asyncio.create_task(inside())
+        await begun.wait()
+        tracker.log_metric("stray", 1)
+        enough.set()
+        await task
+
+    asyncio.run(both())
+    assert runs_of(client, tracker)["inside"].data.metrics == {}
+    assert [entry["event"] for entry in said] == ["tracking_no_active_run"]
 
 
 def test_asyncio_tasks_have_runs_of_their_own(tracker: MLflowTracker, client: MlflowClient) -> None:
