@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -186,3 +187,11 @@ def test_of_a_tag_set_twice_the_later_value_is_sent() -> None:
     (batch,) = batches.gather([Tag(one, "t", "old"), Tag(one, "u", "1"), Tag(one, "t", "new")])
     assert isinstance(batch, batches.Batch)
     assert [(tag.key, tag.value) for tag in batch.tags] == [("u", "1"), ("t", "new")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(2, 2.0), (0.5, 0.5), (0, 0.0), (-1, 0.0), (math.nan, 0.0), (math.inf, threading.TIMEOUT_MAX), ("soon", 0.0)],
+)
+def test_a_time_to_wait_is_one_that_a_lock_takes(asked: object, waits: float) -> None:
+    assert values.seconds(asked) == waits
