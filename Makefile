@@ -1,6 +1,10 @@
 # `make run` opens the app, `make test` runs the tests; each sets up all it needs.
 .PHONY: help setup run test test-slow check format bench bench-load bench-door versions screenshots image image-test lock clean
 
+# Streamlit and MLflow are slow to start where Python may not keep what it compiled, as images often ask it to: seconds for each
+# process, of which there are hundreds in the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 PORT ?= 8501
 ADDRESS ?= 127.0.0.1
