@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from attendance.domain import model, recognition, records, vocabulary
+from attendance.faces.mtcnn_numba import load_kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = sorted(
@@ -18,6 +19,13 @@ LISTED = sorted(
     if re.search(r"^__all__\b", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels_are_compiled_once(pytestconfig: pytest.Config) -> None:
+    """Imported by themselves they would be compiled, which takes twelve seconds, though other tests have done it."""
+    assert pytestconfig.cache is not None
+    load_kernels(pytestconfig.cache.mkdir("numba"))
 
 
 @pytest.mark.parametrize("name", LISTED)
