@@ -14,6 +14,7 @@ from PIL import Image
 from attendance.bootstrap import build
 from attendance.services.enrol import NamedPicture
 from attendance.settings import load
+from tests.real_server import NO_TLS
 from tests.visitors import Visitor
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Screen:
     def __post_init__(self) -> None:
         visitor = Visitor(self.app, self.cookies)
         headers = visitor.headers
-        self._client = httpx.Client(base_url=self.app.url, timeout=30)
+        self._client = httpx.Client(base_url=self.app.url, timeout=30, verify=NO_TLS)
         for pair in headers.pop("Cookie").split("; "):
             name, _, value = pair.partition("=")
             self._client.cookies.set(name, value, domain="127.0.0.1")

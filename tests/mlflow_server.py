@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from tests.real_server import free_port
+from tests.real_server import NO_TLS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ class MlflowServer:
             )
         for _ in range(600):
             try:
-                httpx.get(f"{self.url}/health", timeout=2).raise_for_status()
+                httpx.get(f"{self.url}/health", timeout=2, verify=NO_TLS).raise_for_status()
             except httpx.HTTPError:
                 time.sleep(0.1)
             else:
