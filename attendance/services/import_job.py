@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from attendance.services.import_folder import PersonFolder
     from attendance.services.import_report import ImportLookAlike
 
+NO_ROOM = "There is no room on the server's disk for these pictures. Nothing was imported."
 log = structlog.get_logger(__name__)
 
 
@@ -104,9 +105,7 @@ class ImportJob:
 
     def _run(self, archive: IO[bytes]) -> None:
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="attend-import-"))
-            with archive:  # what was uploaded is not needed once it is unpacked
-                self._people = unpack(archive, self._folder, self.report)
+            self._people = self._unpacked(archive)
             import_people(
                 self._people,
                 self.report,
@@ -117,11 +116,18 @@ class ImportJob:
             )
         except AttendanceError as error:
             self.failure = error
-        except OSError as error:  # the temporary folder's disk
-            log.warning("import_disk", error=type(error).__name__)
-            self.failure = SettingsError("There is no room to unpack this zip.", name="zip")
         if not self.undecided:
             self._clean()
+
+    def _unpacked(self, archive: IO[bytes]) -> list[PersonFolder]:
+        """Raises SettingsError where there is no room for them, or the zip cannot be used."""
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="attend-import-"))
+            with archive:  # what was uploaded is not needed once it is unpacked
+                return unpack(archive, self._folder, self.report)
+        except OSError as error:  # the temporary folder's disk
+            log.warning("import_disk", error=type(error).__name__)
+            raise SettingsError(NO_ROOM, name="zip") from error
 
     def _clean(self) -> None:
         if self._folder is not None:

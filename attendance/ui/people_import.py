@@ -6,15 +6,17 @@ import io
 import tempfile
 import threading
 import zipfile
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 import streamlit as st
 
 from attendance.errors import AttendanceError
 from attendance.services.import_folder import PICTURE_SUFFIXES
-from attendance.services.import_job import ImportJob, report_csv
+from attendance.services.import_job import NO_ROOM, ImportJob, report_csv
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
+from attendance.ui.people_drop import PLACE, dropped_folders
 from attendance.ui.people_thumbs import portrait
 from attendance.ui.pictures import PICTURE_MB
 from attendance.ui.resources import application
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from attendance.services.import_report import ImportLookAlike, ImportReport
 
 A_ZIP, A_FOLDER = "A zip", "A folder"
+WAY = "import-way"
 SUFFIXES = sorted(suffix for suffix in PICTURE_SUFFIXES if suffix)  # of a folder, the browser sends these alone
 
 
@@ -57,13 +60,16 @@ def import_people() -> None:
 
 
 def _way_in() -> None:
-    way = st.segmented_control("From", [A_ZIP, A_FOLDER], default=A_ZIP, required=True, key="import-way")
-    what, again = ("Choose a folder of this computer", "folder") if way == A_FOLDER else ("Drop a zip", "zip")
+    st.session_state.setdefault(WAY, A_ZIP)
+    way = st.segmented_control("From", [A_ZIP, A_FOLDER], required=True, key=WAY)
+    again = "folder" if way == A_FOLDER else "zip"
     st.caption(
-        f"{what}: one folder in it for each person, named after them, with their pictures. The same {again} again goes on "
-        "where it ended. A folder on the server's own disk is imported with `python -m attendance import FOLDER`."
+        f"Drop a {again} or choose one: one folder in it for each person, named after them, with their pictures. The same "
+        f"{again} again goes on where it ended. A folder on the server's own disk is imported with "
+        "`python -m attendance import FOLDER`."
     )
-    with st.container(width=480):
+    with st.container(width=480, key=PLACE):
+        dropped_folders(_from_a_folder)
         archive = _folder() if way == A_FOLDER else _zip()
     if archive is None:
         return
@@ -71,6 +77,10 @@ def _way_in() -> None:
         if _desk().job is None:
             _desk().job = ImportJob(archive, application().enrol, actor=who() or "operator")
     st.rerun()
+
+
+def _from_a_folder() -> None:
+    st.session_state[WAY] = A_FOLDER
 
 
 def _zip() -> IO[bytes] | None:
@@ -94,7 +104,7 @@ def _folder() -> IO[bytes] | None:
     try:
         return packed(files)
     except OSError:
-        st.error("There is no room on the server's disk for these pictures. Nothing was imported.")
+        st.error(NO_ROOM)
         return None
 
 
@@ -103,12 +113,21 @@ def _asked() -> bool:
 
 
 def packed(files: Iterable[UploadedFile]) -> IO[bytes]:
-    """Files of a folder, named by their paths in it, as a zip on the disk, so that they pass all that a zip has to."""
+    """Files of a folder, named by their paths in it, as a zip on the disk, so that they pass all that a zip has to.
+
+    Raises:
+        OSError: the disk does not take them; what it took is given back.
+    """
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the import closes it once it is unpacked
-    with zipfile.ZipFile(archive, "w") as opened:
-        for file in files:
-            opened.writestr(file.name, file.getbuffer())
-    archive.seek(0)
+    try:
+        with zipfile.ZipFile(archive, "w") as opened:
+            for file in files:
+                opened.writestr(file.name, file.getbuffer())
+        archive.seek(0)
+    except OSError:
+        with suppress(OSError):  # what it still holds back does not fit either
+            archive.close()
+        raise
     return archive
 
 
@@ -127,6 +146,8 @@ def _report(job: ImportJob) -> None:
     totals = job.report.totals()
     if job.failure is not None:
         st.error(plain(sentence_for(job.failure)))
+        if job.report.people_added or job.report.people_extended:
+            st.info(plain(f"{_summary(job.report)} They stay; the same again goes on where it ended."))
     else:
         st.success(plain(_summary(job.report)))
         if job.report.stopped:
