@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import streamlit as st
 
 if TYPE_CHECKING:
@@ -35,75 +34,88 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def quiet(chart: Any, colours: Palette, *, top: int = 4) -> Any:
-    """The chart without frame, title or legend, on the page's own ground, with grid lines for values alone.
+def look(colours: Palette, *, top: int = 4) -> dict[str, Any]:
+    """Vega-Lite's ``config``: no frame, the page's own ground, grid lines for values alone.
 
     Args:
-        chart: what is drawn.
         colours: of the theme.
-        top: room above it for words, pixels.
+        top: room above the chart for words, pixels.
     """
-    return (
-        chart.configure(background="transparent", font="Inter, system-ui, sans-serif", padding={"top": top, "left": 2})
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=colours.muted,
-            labelFontSize=13,
-            gridColor=colours.border,
-            domain=False,
-            ticks=False,
-            labelPadding=8,
-            titleColor=colours.muted,
-            titleFontWeight="normal",
-        )
-    )
+    return {
+        "background": "transparent",
+        "font": "Inter, system-ui, sans-serif",
+        "padding": {"top": top, "left": 2},
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": colours.muted,
+            "labelFontSize": 13,
+            "gridColor": colours.border,
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 8,
+            "titleColor": colours.muted,
+            "titleFontWeight": "normal",
+        },
+    }
 
 
-def arrivals(quarters: Sequence[tuple[str, int]], now: tuple[str, float] | None, colours: Palette) -> Any:
-    """People by quarter hour of arrival.
+def arrivals(quarters: Sequence[tuple[str, int]], now: tuple[str, float] | None, colours: Palette) -> dict[str, Any]:
+    """People by quarter hour of arrival, as Vega-Lite has it: the page that is opened first waits for no Altair.
 
     Args:
         quarters: ``("08:30", 14)`` for every quarter from opening to closing.
         now: the quarter that it is, and how far into it (0 to 1); None where the day is not today.
         colours: of the theme.
     """
-    data = [{"t": label, "people": count} for label, count in quarters]
     labels = [label for label, _ in quarters]
     most = max([count for _, count in quarters], default=0)
-    x = alt.X(
-        "t:O",
-        sort=None,
-        title=None,
-        scale=alt.Scale(domain=labels, paddingInner=0.12, paddingOuter=0.06),
-        axis=alt.Axis(values=[one for one in labels if one.endswith(":00")], labelAngle=0, labelOverlap=True, grid=False),
-    )
-    y = alt.Y(
-        "people:Q",
-        title=None,
-        scale=alt.Scale(domain=[0, max(most, 4)], nice=True),
-        axis=alt.Axis(tickMinStep=1, tickCount=4, format="d"),
-    )
-    bars = (
-        alt.Chart(inline(data))
-        .mark_bar(cornerRadiusEnd=2, color=colours.accent)
-        .encode(x=x, y=y, tooltip=[alt.Tooltip("t:O", title="From"), alt.Tooltip("people:Q", title="People")])
-    )
-    chart: Any = bars
+    hours = {"values": [one for one in labels if one.endswith(":00")], "labelAngle": 0, "labelOverlap": True, "grid": False}
+    quarter = {"field": "t", "type": "ordinal"}
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": [{"t": label, "people": count} for label, count in quarters]},
+            "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": colours.accent},
+            "encoding": {
+                "x": quarter
+                | {"sort": None, "title": None, "axis": hours}
+                | {"scale": {"domain": labels, "paddingInner": 0.12, "paddingOuter": 0.06}},
+                "y": {
+                    "field": "people",
+                    "type": "quantitative",
+                    "title": None,
+                    "scale": {"domain": [0, max(most, 4)], "nice": True},
+                    "axis": {"tickMinStep": 1, "tickCount": 4, "format": "d"},
+                },
+                "tooltip": [
+                    quarter | {"title": "From"},
+                    {"field": "people", "type": "quantitative", "title": "People"},
+                ],
+            },
+        }
+    ]
     if now is not None and now[0] in labels:
-        at = alt.Chart(inline([{"t": now[0], "word": "Now"}]))
-        place = alt.X("t:O", sort=None, scale=alt.Scale(domain=labels), bandPosition=now[1])
-        rule = at.mark_rule(color=colours.text, strokeDash=[3, 4]).encode(x=place)
         late = labels.index(now[0]) > 0.85 * len(labels)  # the word stays inside the chart
-        word = at.mark_text(
-            align="right" if late else "left", dx=-6 if late else 6, baseline="top", color=colours.text, fontWeight=600
-        ).encode(x=place, y=alt.value(-NOW_LABEL_PX + 2), text="word:N")
-        chart = bars + rule + word
-    return quiet(chart.properties(height=HEIGHT_PX), colours)
-
-
-def inline(values: list[dict[str, Any]]) -> Any:
-    """Rows that stand in the chart itself."""
-    return alt.Data(values=values)  # type: ignore[no-untyped-call]  # Altair types its charts, not its data
+        data = {"values": [{"t": now[0], "word": "Now"}]}
+        place = quarter | {"sort": None, "scale": {"domain": labels}, "bandPosition": now[1]}
+        side = {"align": "right", "dx": -6} if late else {"align": "left", "dx": 6}
+        word = {"type": "text", "baseline": "top", "color": colours.text, "fontWeight": 600} | side
+        layers += [
+            {
+                "data": data,
+                "mark": {"type": "rule", "color": colours.text, "strokeDash": [3, 4]},
+                "encoding": {"x": place},
+            },
+            {
+                "data": data,
+                "mark": word,
+                "encoding": {
+                    "x": place,
+                    "y": {"value": -NOW_LABEL_PX + 2},
+                    "text": {"field": "word", "type": "nominal"},
+                },
+            },
+        ]
+    return {"layer": layers, "height": HEIGHT_PX, "config": look(colours)}
 
 
 def arrivals_sentence(quarters: Sequence[tuple[str, int]]) -> str:

@@ -25,8 +25,8 @@ def glance(day: Day, reports: ReportService) -> None:
     with left:
         st.subheader("Arrivals", anchor=False)
         quarters = reports.quarters(day)
-        st.altair_chart(
-            arrivals(quarters, _now(day, reports.zone), palette()),
+        st.vega_lite_chart(
+            spec=arrivals(quarters, _now(day, reports.zone), palette()),
             width="stretch",
             theme=None,
             alt=arrivals_sentence(quarters),

@@ -12,7 +12,6 @@ from attendance.services.error_report import TooLittle
 from attendance.services.report_tables import data_rows, fmr_rows, search_rows
 from attendance.services.suggestions import between
 from attendance.services.wording import moment_text, share
-from attendance.ui import thresholds_charts as plots
 from attendance.ui import thresholds_job
 from attendance.ui.charts import palette
 from attendance.ui.links import register_link
@@ -125,6 +124,8 @@ def _figures(report: ErrorReport) -> None:
 
 
 def _plots(report: ErrorReport, other: ErrorReport | None) -> None:
+    from attendance.ui import thresholds_charts as plots  # late: Altair takes a second, and the figures need not wait
+
     colours = palette()
     said = {name: drawn.partition('aria-label="')[2].partition('"')[0] for name, drawn in charts(report).items()}
     tried = None if other is None else other.threshold

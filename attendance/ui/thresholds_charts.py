@@ -10,7 +10,7 @@ import altair as alt
 
 from attendance.services.calibration_charts import DET_TICKS, span
 from attendance.services.wording import share
-from attendance.ui.charts import inline, quiet
+from attendance.ui.charts import look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def errors(report: ErrorReport, tried: float | None, colours: Palette) -> Any:
     shown = alt.Color("kind:N", scale=alt.Scale(domain=["FMR", "FNMR"], range=[colours.accent, colours.second]), legend=None)
     tooltip = [alt.Tooltip("kind:N", title="Rate"), alt.Tooltip("t:Q", title="Threshold", format=".3f")]
     tooltip.append(alt.Tooltip("rate:Q", title="Share", format=".3%"))
-    base = alt.Chart(inline(rows))
+    base = alt.Chart(_inline(rows))
     band = base.mark_area(opacity=0.12).encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2="high:Q", color=shown)
     dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=["FMR", "FNMR"], range=[[1, 0], [7, 5]]), legend=None)
     lines = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=shown, strokeDash=dash, tooltip=tooltip)
@@ -62,7 +62,7 @@ def errors(report: ErrorReport, tried: float | None, colours: Palette) -> Any:
         own = [row for row in own if not any(min(0, reach) <= rule - row["t"] <= max(0, reach) for rule in rules)] or own
         if own:
             middle = min(own, key=lambda row: abs(math.log10(row["rate"] / floor) - math.log10(1 / floor) / 2))
-            at = alt.Chart(inline([middle])).mark_text(
+            at = alt.Chart(_inline([middle])).mark_text(
                 align=align, dx=-10 if align == "right" else 10, dy=14, fontWeight=600, color=colours.text, fontSize=13
             )
             names += at.encode(x=x, y=y, text="kind:N")
@@ -83,13 +83,13 @@ def distributions(report: ErrorReport, tried: float | None, colours: Palette) ->
     y = alt.Y("part:Q", axis=alt.Axis(labelExpr=_PERCENT, title=None, tickCount=4), stack=None)
     tooltip = [alt.Tooltip("kind:N", title="Comparisons"), alt.Tooltip("t:Q", title="From", format=".2f")]
     tooltip.append(alt.Tooltip("part:Q", title="Share", format=".2%"))
-    base = alt.Chart(inline(rows))
+    base = alt.Chart(_inline(rows))
     area: Any = base.mark_area(interpolate="step-after", opacity=0.14).encode(x=x, y=y, color=shown)
     area += base.mark_line(interpolate="step-after", strokeWidth=2).encode(x=x, y=y, color=shown, tooltip=tooltip)
     sides: tuple[tuple[str, Literal["right", "left"]], ...] = (("Genuine", "right"), ("Impostor", "left"))
     for kind, align in sides:
         peak = max((row for row in rows if row["kind"] == kind), key=lambda row: row["part"])
-        at = alt.Chart(inline([peak])).mark_text(
+        at = alt.Chart(_inline([peak])).mark_text(
             align=align, dx=-8 if align == "right" else 26, dy=4, fontWeight=600, color=colours.text, fontSize=13
         )
         area += at.encode(x=x, y=y, text="kind:N")
@@ -110,11 +110,11 @@ def det(report: ErrorReport, tried: ErrorReport | None, colours: Palette) -> Any
         alt.X("x:Q", scale=alt.Scale(domain=ends, nice=False), axis=_deviates(ticks, "FMR")),
         alt.Y("y:Q", scale=alt.Scale(domain=ends, nice=False), axis=_deviates(ticks, "FNMR")),
     )
-    drawn: Any = alt.Chart(inline(rows)).mark_line(strokeWidth=2.5, color=colours.accent).encode(x=x, y=y, tooltip=tooltip)
+    drawn: Any = alt.Chart(_inline(rows)).mark_line(strokeWidth=2.5, color=colours.accent).encode(x=x, y=y, tooltip=tooltip)
     for one, word in ((report, "In use"), (tried, "Tried")):
         if one is not None and 0 < one.fmr.rate < 1 and 0 < one.fnmr.rate < 1:
             place = {"x": _NORMAL.inv_cdf(one.fmr.rate), "y": _NORMAL.inv_cdf(one.fnmr.rate), "word": word}
-            at = alt.Chart(inline([place]))
+            at = alt.Chart(_inline([place]))
             drawn += at.mark_point(size=90, filled=one is tried, color=colours.text, opacity=1).encode(x=x, y=y)
             drawn += at.mark_text(align="left", dx=10, dy=-8, fontWeight=600, color=colours.text).encode(
                 x=x, y=y, text="word:N"
@@ -137,7 +137,7 @@ def _rules(in_use: float, tried: float | None, ends: tuple[float, float], colour
         if at is None or not low <= at <= high:
             continue
         left = at < other if near and other is not None else at > low + 0.8 * (high - low)
-        here = alt.Chart(inline([{"t": at, "word": f"{word} {at:g}"}]))
+        here = alt.Chart(_inline([{"t": at, "word": f"{word} {at:g}"}]))
         drawn += here.mark_rule(color=colours.text, strokeWidth=1.5, strokeDash=dash).encode(x=x)
         drawn += here.mark_text(
             align="right" if left else "left", dx=-6 if left else 6, baseline="bottom", color=colours.text, fontWeight=600
@@ -154,4 +154,9 @@ def _deviates(ticks: Sequence[float], title: str) -> Any:
 
 
 def _finished(chart: Any, colours: Palette) -> Any:
-    return quiet(chart.properties(height=HEIGHT_PX), colours, top=LABEL_PX)
+    return chart.properties(height=HEIGHT_PX).configure(**look(colours, top=LABEL_PX))
+
+
+def _inline(values: list[dict[str, Any]]) -> Any:
+    """Rows that stand in the chart itself."""
+    return alt.Data(values=values)  # type: ignore[no-untyped-call]  # Altair types its charts, not its data

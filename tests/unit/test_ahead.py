@@ -42,6 +42,26 @@ def test_the_pages_libraries_come_after_the_recognition_and_not_without_it() -> 
     assert said == ["False False []", "True []"]
 
 
+FIRST = """
+import importlib, sys
+import attendance.ui.server
+for page in sys.argv[1:]:
+    importlib.import_module(f"attendance.ui.{page}")
+from attendance.ui.charts import LIGHT, arrivals
+arrivals([("08:00", 1)], ("08:00", 0.5), LIGHT)
+print(sorted({"altair", "pandas", "pyarrow"} & set(sys.modules)))
+"""
+
+
+def test_a_page_that_is_opened_before_them_waits_for_what_it_shows_alone() -> None:
+    from attendance.ui import ahead
+
+    command = [sys.executable, "-c", FIRST, *ahead.PAGES]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_no_page_of_the_office_is_forgotten() -> None:
     from attendance.ui import ahead
     from attendance.ui.app import OFFICE
