@@ -27,3 +27,12 @@ def person_link(label: str, person_id: str) -> None:
     from attendance.ui.people import CHOSEN, people_page
 
     st.page_link(st.Page(people_page, title="People", url_path="people"), label=label, query_params={CHOSEN: person_id})
+
+
+def attempts_link(label: str, name: str) -> None:
+    """To what happened at the door to whoever is called so, in the last days."""
+    from attendance.ui.records import records_page
+    from attendance.ui.records_filters import ATTEMPTS, When
+
+    page = st.Page(records_page, title="Records", url_path="records")
+    st.page_link(page, label=label, query_params={"show": ATTEMPTS, "when": str(When.WEEK), "person": name})

@@ -34,8 +34,19 @@ def change_dialog(person: Person) -> None:
     except AttendanceError as error:
         st.error(plain(_refusal(error)))
         return
-    st.session_state["person-said"] = (person.person_id, f"Saved. {plain(name)}", None)
+    st.session_state["person-said"] = (person.person_id, f"Saved. {plain(name)}", person)
     st.rerun()
+
+
+def change_back(before: Person) -> None:
+    """Give somebody the name, number and group of ``before`` again.
+
+    Raises:
+        PersonExistsError: somebody else has one of them by now.
+        PersonNotFoundError, StoreUnavailableError: it cannot be done.
+    """
+    now = application().people.person(before.person_id)
+    _save(now, before.name, before.external_id or "", before.group or "")
 
 
 def _save(person: Person, name: str, number: str, group: str) -> None:

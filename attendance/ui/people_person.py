@@ -9,9 +9,10 @@ import streamlit as st
 from attendance.domain.model import PersonStatus
 from attendance.errors import AttendanceError
 from attendance.services.wording import day_text, moment_text
+from attendance.ui.links import attempts_link
 from attendance.ui.messages import sentence_for
 from attendance.ui.operator import who
-from attendance.ui.people_dialogs import change_dialog, remove_dialog
+from attendance.ui.people_dialogs import change_back, change_dialog, remove_dialog
 from attendance.ui.people_pictures import add_pictures, stored_pictures
 from attendance.ui.resources import application
 from attendance.ui.text import counted, plain
@@ -37,6 +38,7 @@ def person_view(person: Person) -> bool:
             _set_status(person, active=not active)
         if st.button("Remove person", key="person-remove"):
             remove_dialog(person)
+        attempts_link("Attempts of the last 7 days", person.name)
     stored_pictures(person)
     add_pictures(person)
     return False
@@ -57,17 +59,30 @@ def _facts(person: Person) -> str:
 
 
 def _said(person: Person) -> None:
-    """What was just saved, with a way back where it is a status."""
+    """What was just saved, with the way back where there is one: to a status, or to how the person was called."""
     said = st.session_state.get("person-said")
     if not said or said[0] != person.person_id:
         return
-    _, words, undo_active = said
+    _, words, before = said
     with st.container(horizontal=True, vertical_alignment="center"):
         st.success(words, width=560)
-        if undo_active is not None and st.button("Undo", key="person-undo"):
-            _set_status(person, active=undo_active)
-    if undo_active is None:
+        if before is not None and st.button("Undo", key="person-undo"):
+            _take_back(person, before)
+    if before is None:
         del st.session_state["person-said"]
+
+
+def _take_back(person: Person, before: bool | Person) -> None:
+    if isinstance(before, bool):
+        _set_status(person, active=before)
+        return
+    try:
+        change_back(before)
+    except AttendanceError as error:
+        st.error(plain(sentence_for(error)))
+        return
+    st.session_state["person-said"] = (person.person_id, f"Taken back. {plain(before.name)}", None)
+    st.rerun()
 
 
 def _set_status(person: Person, *, active: bool) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from attendance.errors import AttendanceError
 from attendance.services.wording import day_text
+from attendance.ui.links import person_link
 from attendance.ui.messages import sentence_for
 from attendance.ui.records_files import file_buttons
 from attendance.ui.records_filters import filters
@@ -20,6 +21,7 @@ from attendance.ui.text import UNNAMED_SITE, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attendance.services.report_rows import Directory
     from attendance.services.reports import RecordQuery, ReportService
 
 REFRESH_S = 15  # how often today's records are read again, so that check-ins appear as they happen
@@ -40,6 +42,7 @@ def records_page() -> None:
     with filter_place:
         st.html('<span id="the-list"></span>')
         query = filters(directory, reports.today())
+        _whom_it_is_about(query, directory)
     with head:
         _head(query, reports)
     live = query.last is None or query.last >= reports.today()
@@ -64,6 +67,13 @@ def _head(query: RecordQuery, reports: ReportService) -> None:
                 st.html('<a class="to-the-list" href="#the-list">To the list</a>')
         with st.container(horizontal=True, width="content"):
             file_buttons(query, reports, reports.directory())
+
+
+def _whom_it_is_about(query: RecordQuery, directory: Directory) -> None:
+    """The way to the person where the search means one alone, such as to add a better picture."""
+    found = [person for person in directory.people if person.person_id in (directory.matching(query.person, "") or ())]
+    if len(found) == 1:
+        person_link(f"Open {plain(found[0].name)}", found[0].person_id)
 
 
 def _when(query: RecordQuery) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_a_person_is_deactivated_and_that_can_be_undone(house: House, maria: Per
     app = press(app, "Undo")
     assert house.people.person(maria.person_id).status is PersonStatus.ACTIVE
     assert [action for _, action in house.trail()[-2:]] == ["deactivate", "activate"]
+
+
+def test_a_change_of_name_and_number_can_be_undone(house: House, maria: Person) -> None:
+    house.people.rename(maria.person_id, "Maria Weber", actor="Olof")
+    house.people.set_details(maria.person_id, external_id="77", group="", actor="Olof")
+    app = office("people", id=maria.person_id)
+    app.session_state["person-said"] = (maria.person_id, "Saved. Maria Weber", maria)  # as the dialog leaves it
+    app = press(shown(app), "Undo")
+    assert f"Taken back. {NAME}" in words(app)
+    assert "Undo" not in [button.label for button in app.button]
+    now = house.people.person(maria.person_id)
+    assert (now.name, now.external_id, now.group) == (NAME, "1042", "Design")
+
+
+def test_a_person_leads_to_the_attempts_and_the_attempts_to_the_person(maria: Person) -> None:
+    app = shown(office("people", id=maria.person_id))
+    (link,) = [one.proto for one in app.get("page_link") if one.proto.label == "Attempts of the last 7 days"]
+    assert link.page == "records"
+    found = shown(office("records", **dict(parse_qsl(link.query_string))))
+    (back,) = [one.proto for one in found.get("page_link") if one.proto.label.startswith("Open")]
+    assert (back.page, parse_qsl(back.query_string)) == ("people", [("id", maria.person_id)])
+    several = shown(office("records", person="o"))  # Tom and Leo
+    assert not [one for one in several.get("page_link") if one.proto.label.startswith("Open")]
 
 
 def test_removal_says_what_stays_and_needs_the_name(maria: Person) -> None:
