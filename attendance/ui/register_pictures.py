@@ -16,7 +16,7 @@ from attendance.ui.register_draft import CHECK, POSES, WANTED, WHO
 from attendance.ui.register_look import take, told
 from attendance.ui.register_look_alike import look_alike
 from attendance.ui.register_who import who_line
-from attendance.ui.text import counted, plain
+from attendance.ui.text import counted, plain, unseen
 
 if TYPE_CHECKING:
     from attendance.ui.register_draft import Draft, Taken
@@ -143,13 +143,14 @@ def verdict(draft: Draft, place: int, one: Taken) -> None:
 
 
 def _buttons(draft: Draft, place: int, again: str) -> None:
+    which = unseen(f"picture {place + 1}")
     with st.container(horizontal=True, gap="xsmall"):
         if draft.retaking == place:
             st.caption("The next picture replaces it.")
-        elif st.button(f"{again} {place + 1}", type="tertiary", key=f"register-again-{place}"):
+        elif st.button(f"{again} {which}", type="tertiary", key=f"register-again-{place}"):
             draft.retaking = place
             st.rerun()
-        if st.button(f"Remove {place + 1}", type="tertiary", key=f"register-remove-{place}"):
+        if st.button(f"Remove {which}", type="tertiary", key=f"register-remove-{place}"):
             draft.remove(place)
             st.rerun()
 

@@ -30,6 +30,8 @@ SIZES = {
     "844": (844, 390),
     "beside the sidebar": (784, 768),
     "200 % zoom": (720, 450),
+    "a tablet at 200 % zoom": (512, 384),
+    "an upright tablet at 200 % zoom": (410, 590),
 }
 # What brings each state: the query of the page, and the answer to each frame.
 STATES: dict[str, tuple[str, Any]] = {
@@ -137,7 +139,9 @@ def test_a_state_at_every_size(still: Page, server: Server, places: dict[str, li
 
 
 def reachable(page: Page) -> None:
-    """Every word and button, and the buttons are large enough."""
+    """Every word and button, none over another, and the buttons are large enough."""
+    low, high = (page.locator(part).evaluate("part => part.getBoundingClientRect().toJSON()") for part in (".help", ".acts"))
+    assert low["bottom"] <= high["top"] + 1
     for part in page.locator(".acts button, .foot .link:visible, h1, .help").all():
         part.scroll_into_view_if_needed()
         expect(part).to_be_in_viewport(ratio=0.98)

@@ -79,6 +79,9 @@ def test_a_person_is_picked_and_changed_and_a_taken_number_says_whose_it_is(peop
     dialog.get_by_role("button", name="Save changes").click()
     expect(people.get_by_role("heading", name="Tom A", level=1)).to_be_visible()
     expect(people.get_by_text("Staff no. 1043")).to_be_visible()
+    people.get_by_role("button", name="Undo").click()
+    expect(people.get_by_role("heading", name="Tom", exact=True, level=1)).to_be_visible()
+    expect(people.get_by_text("No staff number")).to_be_visible()
 
 
 def test_by_keyboard_arrows_move_and_enter_opens(people: Page) -> None:
@@ -184,6 +187,44 @@ def test_a_folder_is_imported_under_its_peoples_names(
     pick(people, 0)
     expect(people.get_by_alt_text("Picture 2 of Eileen Collins")).to_be_visible()
     expect(people.get_by_alt_text("Picture 3 of Eileen Collins")).to_have_count(0)
+
+
+def drop(page: Page, *folders: Path) -> None:
+    """Let these fall on the place for files, as a hand does it that drags them out of a window of the desktop."""
+    place = page.get_by_test_id("stFileUploaderDropzone")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    carried = {"items": [], "files": [str(folder) for folder in folders], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for step in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": step, **at, "data": carried})
+
+
+@pytest.mark.parametrize("way", ["A folder", "A zip"])
+def test_a_folder_that_is_dropped_is_imported_under_its_peoples_names(
+    people: Page, app: App, astronaut: NDArray[np.uint8], tmp_path: Path, way: str
+) -> None:
+    eileen = tmp_path / "staff" / "Eileen Collins"
+    eileen.mkdir(parents=True)
+    for number, data in enumerate(pictures(astronaut, 2)):
+        (eileen / f"{number}.jpg").write_bytes(data)
+    people.get_by_text(way, exact=True).click()
+    ready(people)
+    drop(people, tmp_path / "staff")
+    people.get_by_role("button", name="Import these people").click()
+    expect(people.get_by_text("1 person added.")).to_be_visible(timeout=120_000)
+    people.get_by_role("button", name="Done").click()
+    expect(people.get_by_test_id("stFileUploaderDropzone")).to_be_visible()  # the import is the server's, not this test's
+    assert names(app) == ["Eileen Collins", "Leo", NAME, "Tom"]
+
+
+def test_a_dropped_folder_with_nothing_in_it_is_told(people: Page, tmp_path: Path) -> None:
+    (tmp_path / "staff").mkdir()
+    drop(people, tmp_path / "staff")
+    expect(people.get_by_text("Nothing in that folder could be read.")).to_be_visible()
+    expect(people.get_by_text("Drag and drop")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1440, 390])

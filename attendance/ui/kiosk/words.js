@@ -24,7 +24,7 @@ export const WORDS = {
   "missing": {
     "icon": "off", "headline": "No camera found", "help": "Plug one in, or use another device.",
     "title": "To get it back",
-    "steps": ["Check the cable, or the shutter on the camera.", "Close the lid and open it again on a laptop.", "This page goes on by itself once it sees a camera."]
+    "steps": ["Check the cable, or the shutter on the camera.", "On a laptop, close the lid and open it again.", "This page goes on by itself once it sees a camera."]
   },
   "in-use": {
     "icon": "off", "headline": "The camera is busy", "help": "Another app or tab is using it.",
@@ -34,7 +34,7 @@ export const WORDS = {
   "insecure": {
     "icon": "lock", "headline": "This address is not secure", "help": "Browsers give the camera to secure pages only.",
     "title": "For the person who looks after this screen",
-    "steps": ["Open this page with `https://` in front.", "On the server itself, use `localhost`.", "The guide to the server shows how to add a certificate."]
+    "steps": ["Open this page with `https://` in front.", "On the server itself, `localhost` works as well.", "The guide to the server shows how to add a certificate."]
   },
   "unknown": {
     "icon": "off", "headline": "The camera can't start", "help": "It may be blocked, busy or unplugged.",
