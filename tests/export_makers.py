@@ -53,6 +53,11 @@ def marks(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def twin_of(folder: Path) -> Path | None:
+    """The second tree of the pictures (``attendance.export.twin``), where there is one."""
+    return next(iter(folder.with_name(f".{folder.name}.work").glob("images-*")), None)
+
+
 def lines(folder: Path, name: str) -> list[dict[str, Any]]:
     """The records of a list."""
     text = (folder / name).read_text(encoding="utf-8")

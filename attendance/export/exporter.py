@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,8 +21,9 @@ from attendance.export.metadata import Told
 from attendance.export.people import PeopleWriter
 from attendance.export.place import Place
 from attendance.export.sorting import SortedLines
-from attendance.export.stage import Stage, file_digest, private
+from attendance.export.stage import Stage, private
 from attendance.export.summary import Difference, Problems, Summary, difference
+from attendance.export.twin import adopt, renew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -69,7 +71,7 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
         before = Before(place.folder, None if wish.verify else Index.of(place))
         with SortedLines(place.work) as listed, store.snapshot() as snapshot, closing(IndexWriter(place)) as writer:
             stage = Stage(place.begin(), place.folder, before.same, listed, writes=not wish.dry_run)
-            run = _Run(snapshot, stage, before, writer, wish, progress)
+            run = _Run(snapshot, stage, before, writer, wish, progress, place)
             if not run.records():
                 run.pictures(store.count_references)
                 run.rest()
@@ -77,10 +79,11 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
             if summary.changed and not wish.dry_run:
                 place.publish()
                 _log.info("exported", folder=str(place.folder), **summary.counts)
-            else:
-                place.recover()
             if run.complete and not wish.dry_run:
-                writer.finish(stage.lists, file_digest(place.folder / MANIFEST))
+                with suppress(OSError):  # such as without hard links; then there is none
+                    renew(place)
+                writer.finish(stage.lists, place.manifest(place.folder))
+            place.recover()
     return summary
 
 
@@ -92,8 +95,16 @@ class _Run:
     """
 
     def __init__(
-        self, snapshot: Snapshot, stage: Stage, before: Before, writer: IndexWriter, wish: Wish, progress: Progress
+        self,
+        snapshot: Snapshot,
+        stage: Stage,
+        before: Before,
+        writer: IndexWriter,
+        wish: Wish,
+        progress: Progress,
+        place: Place,
     ) -> None:
+        self._place = place
         self._snapshot = snapshot
         self._stage = stage
         self._before = before
@@ -132,13 +143,15 @@ class _Run:
         for one in index.people():
             if not one.whole(self._before.folder):
                 return False
-            folders += bool(one.files)
+            folders += bool(one.count)
         with os.scandir(self._before.folder / IMAGES) as found:
-            return sum(1 for _ in found) == folders
+            return [entry.is_dir(follow_symlinks=False) for entry in found] == [True] * folders
 
     def pictures(self, count: Callable[[], int]) -> None:
         """Write the people, or take over those that are there where they were not asked for."""
         if Part.IMAGES in self._wish.parts:
+            if self._before.index is not None and not self._wish.dry_run:
+                self._stage.adopted = adopt(self._place, self._stage.root / IMAGES)
             total = count()
             self._progress("Pictures", 0, total)
             PeopleWriter(
@@ -175,13 +188,13 @@ class _Run:
         """What changed."""
         root, there = self._stage.root, (folder / MANIFEST).exists()
         built = (root / MANIFEST).exists()
-        same = there and (not built or file_digest(folder / MANIFEST) == file_digest(root / MANIFEST))
+        same = there and (not built or self._place.manifest(folder) == self._place.manifest(root))
         return Summary(
             folder=folder,
             dry_run=self._wish.dry_run,
             changed=not same or self._stage.written > 0 or self._has_strangers(folder),
-            people=Difference() if same else difference(_people(folder), _people(root)),
-            pictures=Difference() if same else difference(_pictures(folder), _pictures(root)),
+            people=Difference() if same else difference(_people(folder), _people(root), _person_id),
+            pictures=Difference() if same else difference(_pictures(folder), _pictures(root), _path),
             counts=self._told.counts if built else self._before.metadata()["counts"],
             files_written=self._stage.written,
             repaired=self._before.repaired,
@@ -189,36 +202,46 @@ class _Run:
         )
 
     def _has_strangers(self, folder: Path) -> bool:
-        """Whether there is more beside all that should be there."""
-        root = self._stage.root
-        return not self._wish.dry_run and (root / MANIFEST).exists() and _entries(folder) != _entries(root)
+        """Whether there is anything else than should be there."""
+        root, exact = self._stage.root, self._stage.adopted
+        if self._wish.dry_run or not (root / MANIFEST).exists():
+            return False
+        return any(one != other for one, other in zip_longest(_entries(folder, exact=exact), _entries(root, exact=exact)))
 
 
-def _entries(folder: Path) -> int:
-    """How many files and folders there are."""
-    count, folders = 0, [os.fspath(folder)]
+def _entries(folder: Path, *, exact: bool) -> Iterator[tuple[str, int]]:
+    """The names of all files and folders in some order; with the files' inodes, where what is the same is the same file."""
+    folders = [os.fspath(folder)]
     while folders:
-        with os.scandir(folders.pop()) as found:
-            for entry in found:
-                count += 1
-                if entry.is_dir(follow_symlinks=False):
+        top = folders.pop()
+        with os.scandir(top) as found:
+            for entry in sorted(found, key=lambda one: one.name):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder:
                     folders.append(entry.path)
-    return count
+                is_linked = exact and not is_folder and entry.name != MANIFEST  # which is written each time
+                yield entry.name, entry.inode() if is_linked else 0
 
 
-def _people(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each person's id and line."""
+def _people(folder: Path) -> Iterator[bytes]:
+    """Each person's line."""
     if (folder / MANIFEST).exists() and (folder / PEOPLE).exists():
-        with (folder / PEOPLE).open(encoding="utf-8", newline="\n") as file:
-            for text in file:
-                yield str(json.loads(text)["person_id"]), text
+        with (folder / PEOPLE).open("rb") as file:
+            yield from file
 
 
-def _pictures(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each picture's entry in the manifest, cut into path and the rest; both manifests are written in the same way."""
+def _person_id(text: bytes) -> str:
+    return str(json.loads(text)["person_id"])
+
+
+def _pictures(folder: Path) -> Iterator[bytes]:
+    """Each picture's entry in the manifest, where the metadata's follows; both manifests are written in the same way."""
+    head = f'"{IMAGES}/'.encode()
     if (folder / MANIFEST).exists():
-        with (folder / MANIFEST).open(encoding="utf-8", newline="\n") as file:
-            for text in file:
-                if text.startswith(f'"{IMAGES}/'):
-                    path, _, rest = text.rstrip(",\n").partition('":{')
-                    yield path, rest
+        with (folder / MANIFEST).open("rb") as file:
+            yield from (text for text in file if text.startswith(head))
+
+
+def _path(text: bytes) -> bytes:
+    """Of an entry, as it is sorted: with the quotation mark before it."""
+    return text.partition(b'":{')[0]

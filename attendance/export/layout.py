@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the files; docs/export.md
 
+FOLDER_MODE, FILE_MODE = 0o700, 0o600  # faces are biometric data: for the account that exports alone
+
 MANIFEST, METADATA = "manifest.json", "metadata.json"
 PEOPLE, PICTURES = "people.jsonl", "pictures.jsonl"
 ATTENDANCE, ATTEMPTS = "attendance.json", "attempts.jsonl"

@@ -57,15 +57,12 @@ class Lists:
         places[name] = start, length + len(data), count + 1, lost + failed
         self._count(name, 1, int(failed))
 
-    def take_over(self, places: Mapping[str, Place]) -> dict[str, Place]:
-        """A person's lines of the export before; where they are now."""
-        found = {}
+    def take_over(self, places: Mapping[str, Place]) -> None:
+        """A person's lines of the export before."""
         for name, (start, length, count, failed) in places.items():
             self.open(name)
-            found[name] = self._open[name].size, length, count, failed
             self._open[name].copy(start, length)
             self._count(name, count, failed)
-        return found
 
     def count(self, name: str) -> int:
         """How many lines a list has by now."""

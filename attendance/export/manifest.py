@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from attendance.errors import ExportError
 from attendance.export.layout import FORMAT, MANIFEST, line
+from attendance.export.sorting import TOGETHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +42,7 @@ def manifest_lines(entries: Iterable[str], identities: Mapping[str, str]) -> Ite
     for entry in entries:
         if waiting is not None:
             yield f"{waiting},"
-        waiting = entry
+        waiting = entry.replace(TOGETHER, ",\n")
     if waiting is not None:
         yield waiting
     yield "}" + "," + line({"format": FORMAT, "identities": dict(identities)})[1:]

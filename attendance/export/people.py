@@ -92,6 +92,7 @@ class PeopleWriter:
                 self._batch([(one, folders[one.person.person_id], known.of(one.person.person_id)) for one in batch], lists)
             self._told.counts.update(people=lists.count(PEOPLE), pictures=lists.count(PICTURES))
             self._told.models = lists.models(self._models)
+        self._stage.prune(IMAGES)
 
     def _batch(self, people: list[tuple[Enrolled, str, Known | None]], lists: Lists) -> None:
         same = {
@@ -100,24 +101,31 @@ class PeopleWriter:
             if known
             and known.state
             and (known.state, known.folder) == (one.state, folder)
-            and known.whole(self._stage.before)
+            and known.whole(self._stage.pictures)
         }
         fresh = self._fresh([one for one in people if one[0].person.person_id not in same])
         for one, folder, known in people:
             if known is not None and one.person.person_id in same:
-                self._stage.again(f"{IMAGES}/{folder}", known.files)
-                self._in_place(len(known.files))
-                self._writer.add(replace(known, at=lists.take_over(known.at)))
+                self._stage.again(known)
+                self._in_place(known.count)
+                lists.take_over(known.at)
+                self._keep(known)
             elif (read := fresh.get(one.person.person_id)) is not None:
                 places = self._tell(read, folder, lists)
                 # What cannot be read has to be told each time, so it is read each time.
                 state = None if one.person.person_id in self._broken else one.state
-                self._writer.add(Known(one.person.person_id, state, folder, read.files, places))
+                self._keep(Known.of(one.person.person_id, state, folder, read.files, places))
                 one = read.one  # noqa: PLW2901 - as it was read in the end
             else:
                 continue
             if one.person.name != folder:
                 self._told.identities[folder] = one.person.name
+
+    def _keep(self, known: Known) -> None:
+        """Name somebody's pictures in the manifest and the index."""
+        if known.count:
+            self._stage.listed.add(known.entries, known.count)
+        self._writer.add(known)
 
     def _fresh(self, people: list[tuple[Enrolled, str, Known | None]]) -> dict[str, _Read]:
         """Read these people, put their pictures in place; who changes meanwhile is read again, who is removed left out."""
@@ -159,6 +167,9 @@ class PeopleWriter:
             made.setdefault(template.reference_id, []).append(template)
         trusted = _trusted(((folder, known) for _, folder, known in people), self._stage)
         self._before.trust(trusted)
+        if self._stage.adopted:
+            for _, folder, _ in people:
+                self._stage.clear(f"{IMAGES}/{folder}")
         references = {file.reference_id: file for file in trusted.values() if file.reference_id}
         pictures = self._readable(self._snapshot.pictures(ids, known=references))
         groups = groupby(pictures, key=lambda picture: picture.person_id)
@@ -212,13 +223,11 @@ class PeopleWriter:
         return found, files
 
     def _tell(self, read: _Read, folder: str, lists: Lists) -> dict[str, Place]:
-        """Name one person with all pictures in the manifest and the lists; where the lines are."""
+        """Name one person with all pictures in the lists; where the lines are."""
         places: dict[str, Place] = {}
         lists.write(PEOPLE, person_row(read.one.person, folder), places)
         for one, file in zip(read.pictures, read.files, strict=True):
-            path = f"{IMAGES}/{folder}/{file.name}"
-            self._stage.list(path, file.sha256, file.size, file.media)
-            lists.write(PICTURES, picture_row(one, path, file.media), places)
+            lists.write(PICTURES, picture_row(one, f"{IMAGES}/{folder}/{file.name}", file.media), places)
             for template in read.templates[one.picture.reference_id]:
                 self._models[model_path(template.model_id)] = template.model_id
                 row = template_row(template, one.reference_id)

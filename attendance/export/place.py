@@ -1,8 +1,8 @@
 """The folder of an export and the workplace beside it, where the next one is built until it takes the folder's place.
 
 The workplace is called ``.NAME.work`` and holds the lock, the next export (``new``), where folders cannot be swapped in one
-step the one before for a moment (``old``), what is being deleted (``trash``), what somebody still reads (``read``), and what
-is known of the files (``index``).
+step the one before for a moment (``old``), what is being deleted (``trash``), what somebody still reads (``read``), what is
+known of the files (``index``), and second names of the pictures for the next export (``images``: ``twin``).
 Whatever a kill leaves there, ``recover`` puts in order: the folder itself is always a whole export.
 """
 
@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 
 from attendance.errors import ExportError
 from attendance.export.hold import let_go
+from attendance.export.layout import FILE_MODE, FOLDER_MODE, IMAGES, MANIFEST
+from attendance.export.stage import Mark, file_digest, mark_of
 from attendance.export.swap import exchange, flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FOLDER_MODE, FILE_MODE = 0o700, 0o600  # faces are biometric data: for the account that exports alone
 WAIT_S = 900.0  # for another export of the same folder
-_READ = "read-"
+_READ, _TWIN = "read-", "images-"
 _LOOK_S = 0.1  # how often the lock is tried
 
 
@@ -44,7 +45,8 @@ class Place:
         self.work = self.folder.with_name(f".{self.folder.name}.work")
         self.new = self.work / "new"
         self.index = self.work / "index"
-        self._old, self._trash = self.work / "old", self.work / "trash"
+        self._digests: dict[Mark, str] = {}
+        self._old, self._trash, self._spare = self.work / "old", self.work / "trash", self.work / "images"
 
     @contextlib.contextmanager
     def locked(self, waiting: Callable[[], None], *, wait_s: float = WAIT_S) -> Iterator[None]:
@@ -85,11 +87,12 @@ class Place:
                 self._discard(self._old)
             else:  # killed between the two steps of a swap
                 self._old.rename(self.folder)
-        self._discard(self.new)
+        twin = self.twin()
+        left = {*self.work.glob(f"{_READ}*"), *self.work.glob(f"{_TWIN}*")} - {twin}
+        for folder in (self.new, self._spare, *left):
+            self._discard(folder)
         if self._trash.exists():
             shutil.rmtree(self._trash)
-        for kept in self.work.glob(f"{_READ}*"):
-            self._discard(kept)
 
     def begin(self) -> Path:
         """An empty folder for the next export."""
@@ -97,7 +100,7 @@ class Place:
         return self.new
 
     def publish(self) -> None:
-        """Let what was built take the folder's place, durably; the one before is deleted."""
+        """Let what was built take the folder's place, durably; the one before is in its place until ``recover``."""
         flush(self.new)
         if not self.folder.exists():
             self.new.rename(self.folder)
@@ -106,9 +109,38 @@ class Place:
             if not exchange(self.new, self.folder):
                 self.folder.rename(self._old)
                 self.new.rename(self.folder)
-                self._discard(self._old)
+                self._old.rename(self.new)
         _sync_folder(self.folder.parent)
-        self._discard(self.new)
+
+    def twin(self) -> Path | None:
+        """The pictures' second tree (``twin``), where there is one of the export that is there."""
+        if not any(self.work.glob(f"{_TWIN}*")) or not (self.folder / MANIFEST).is_file():
+            return None
+        found = self._twin()
+        return found if found.exists() else None
+
+    def spare(self) -> Path:
+        """Where the next twin is made: of the pictures of the export before, unless somebody reads them."""
+        if (self.new / IMAGES).exists() and let_go(self.new):
+            (self.new / IMAGES).rename(self._spare)
+        return self._spare
+
+    def keep(self, tree: Path) -> None:
+        """Let a tree be the twin of the export that is there."""
+        twin = self._twin()
+        self._discard(twin)
+        tree.rename(twin)
+
+    def _twin(self) -> Path:
+        return self.work / f"{_TWIN}{self.manifest(self.folder)}"
+
+    def manifest(self, folder: Path) -> str:
+        """The digest of a folder's manifest, which is read once. Raises OSError."""
+        path = folder / MANIFEST
+        mark = mark_of(os.lstat(path))
+        if mark not in self._digests:
+            self._digests[mark] = file_digest(path)
+        return self._digests[mark]
 
     def _discard(self, folder: Path) -> None:
         """Out of the way at once, then deleted; one that somebody still reads (``hold.held``) by a later run."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HELD = 20_000  # lines in memory
+TOGETHER = "\x1f"  # between lines that stay together, as one; no JSON holds it (RFC 8259, 7)
 
 
 class SortedLines:
@@ -26,6 +27,7 @@ class SortedLines:
         self._folder = folder
         self._held = held
         self._lines: list[str] = []
+        self._count = 0
         self._files: list[IO[str]] = []
 
     def __enter__(self) -> Self:
@@ -35,10 +37,11 @@ class SortedLines:
         for file in self._files:
             file.close()
 
-    def add(self, line: str) -> None:
-        """One line; it holds no line end."""
+    def add(self, line: str, count: int = 1) -> None:
+        """One line, or so many that follow each other in any case; it holds no line end."""
         self._lines.append(line)
-        if len(self._lines) >= self._held:
+        self._count += count
+        if self._count >= self._held:
             self._spill()
 
     def __iter__(self) -> Iterator[str]:
@@ -59,4 +62,4 @@ class SortedLines:
             file.writelines(f"{text}\n" for text in sorted(self._lines))
             stack.pop_all()
         self._files.append(file)
-        self._lines = []
+        self._lines, self._count = [], 0

@@ -14,14 +14,13 @@ import shutil
 from json.encoder import encode_basestring as _quoted
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from attendance.export.layout import IMAGES
-from attendance.export.place import FILE_MODE, FOLDER_MODE
+from attendance.export.layout import FILE_MODE, FOLDER_MODE, IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from attendance.export.index import File
+    from attendance.export.index import Known
     from attendance.export.sorting import SortedLines
 
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
@@ -59,6 +58,7 @@ class Stage:
         same: whether the file of this path there has this digest; asked before it is used again.
         listed: takes a line for each file, for the manifest.
         lists: digest and mark of the files that are no pictures, by path; grows.
+        adopted: whether the pictures of the export before are in this tree already (``twin``), to be checked one by one.
         written: how many files are not those that are there; grows.
         writes: False: nothing of the pictures is written, only looked at.
     """
@@ -70,11 +70,17 @@ class Stage:
         self.before = before
         self._root, self._before = os.fspath(root), os.fspath(before)  # paths are put together for every picture
         self.written = 0
+        self.adopted = False
         self.lists: dict[str, tuple[str, Mark]] = {}
         self._same = same
         self.listed = listed
         self._writes = writes
         self._folders: set[str] = set()
+
+    @property
+    def pictures(self) -> Path:
+        """The tree whose pictures ``again`` takes over."""
+        return self.root if self.adopted else self.before
 
     def folder(self, name: str) -> None:
         """Make a folder, once."""
@@ -98,6 +104,13 @@ class Stage:
             shutil.rmtree(self.root / folder, ignore_errors=True)
         self._folders.discard(folder)
 
+    def prune(self, top: str) -> None:
+        """Take away the folders of a folder in which nothing was placed."""
+        if self.adopted:
+            for path in (self.root / top).iterdir():
+                if f"{top}/{path.name}" not in self._folders:
+                    shutil.rmtree(path)
+
     def place(self, path: str, sha256: str, content: bytes | None) -> Mark:
         """One file of known content, to be named later; ``content`` is None where the file that is there has it."""
         if "/" in path:
@@ -108,25 +121,28 @@ class Stage:
         return write_file(f"{self._root}/{path}", content) if self._writes else NO_MARK
 
     def list(self, path: str, sha256: str, size: int, media: str | None = None) -> None:
-        """Name a file in the manifest, as ``layout.line`` would write it."""
-        kind = "" if media is None else f',"type":"{media}"'
-        self.listed.add(f'{_quoted(path)}:{{"sha256":"{sha256}","size":{size}{kind}}}')
+        """Name a file in the manifest."""
+        self.listed.add(entry(path, sha256, size, media))
 
-    def again(self, folder: str, files: Sequence[File]) -> None:
+    def again(self, known: Known) -> None:
         """The pictures of somebody of whom nothing changed; they are there, known to be untouched."""
-        for file in files:
-            self.list(f"{folder}/{file.name}", file.sha256, file.size, file.media)
-        if not files or not self._writes:
+        folder = f"{IMAGES}/{known.folder}"
+        if not known.count:
+            return
+        if self.adopted:
+            self._folders.add(folder)
             return
         self.folder(folder)
+        if not self._writes:
+            return
         with _opened(f"{self._before}/{folder}") as source, _opened(f"{self._root}/{folder}") as target:
-            for file in files:
+            for name in known.names:
                 try:
-                    os.link(file.name, file.name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+                    os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
                 except OSError as error:
                     if error.errno not in _NO_LINKS:
                         raise
-                    self._reuse(f"{folder}/{file.name}")
+                    self._reuse(f"{folder}/{name}")
 
     @contextlib.contextmanager
     def writing(self, path: str) -> Iterator[HashingFile]:
@@ -170,6 +186,12 @@ class Stage:
                 raise
             shutil.copy2(source, target, follow_symlinks=False)
         return mark_of(os.lstat(target))
+
+
+def entry(path: str, sha256: str, size: int, media: str | None) -> str:
+    """A file in the manifest, as ``layout.line`` would write it."""
+    kind = "" if media is None else f',"type":"{media}"'
+    return f'{_quoted(path)}:{{"sha256":"{sha256}","size":{size}{kind}}}'
 
 
 class HashingFile:

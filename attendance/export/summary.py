@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from attendance.store.archive import Broken
 
+Line = TypeVar("Line", str, bytes)
 SHOWN = 100  # broken records that are named one by one
 
 
@@ -90,18 +91,20 @@ class Summary:
         }
 
 
-def difference(before: Iterator[tuple[str, str]], after: Iterator[tuple[str, str]]) -> Difference:
-    """Of two lists of key and content, each sorted by its unique keys."""
+def difference(before: Iterator[Line], after: Iterator[Line], key: Callable[[Line], Any]) -> Difference:
+    """Of two lists of lines, each sorted by its unique keys; keys are asked for only where lines differ."""
     found = Difference()
     old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
-        if new is None or (old is not None and old[0] < new[0]):
+        if old == new:
+            old, new = next(before, None), next(after, None)
+        elif new is None or (old is not None and key(old) < key(new)):
             found.removed += 1
             old = next(before, None)
-        elif old is None or new[0] < old[0]:
+        elif old is None or key(new) < key(old):
             found.added += 1
             new = next(after, None)
         else:
-            found.changed += old[1] != new[1]
+            found.changed += 1
             old, new = next(before, None), next(after, None)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from functools import cache, partial
-from itertools import chain, groupby, repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -75,15 +75,15 @@ class SqlSnapshot:
     def states(self) -> Iterator[tuple[str, str | None]]:
         """The revision, and which pictures: revisions alone may come again in a file that was put back from a copy."""
         known = self._rows(sa.select(people.c.person_id, people.c.revision).order_by(people.c.person_id))
-        listed = (face_images.c.person_id, face_images.c.reference_id)
-        pictures = groupby(self._rows(sa.select(*listed).order_by(*listed)), key=lambda row: str(row[0]))
-        owner, group = next(pictures, (None, iter(())))
+        # Joined by SQLite, in an order of its own: in another one it would be read again, and be the same.
+        owner = face_images.c.person_id
+        listed = sa.select(owner, sa.func.group_concat(face_images.c.reference_id, "\n")).group_by(owner).order_by(owner)
+        pictures = self._rows(listed)
+        of, ids = next(pictures, (None, ""))
         for person_id, revision in known:
-            digest = hashlib.sha256()
-            while owner is not None and owner < person_id:
-                owner, group = next(pictures, (None, iter(())))
-            if owner == person_id:
-                digest.update("\n".join([str(row[1]) for row in group]).encode())
+            while of is not None and of < person_id:
+                of, ids = next(pictures, (None, ""))
+            digest = hashlib.sha256(str(ids).encode() if of == person_id else b"")
             yield person_id, f"{revision}-{digest.hexdigest()[:32]}"
 
     def people(self, *, states: bool = True) -> Iterator[Enrolled | Broken]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
+import shutil
+import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,10 +15,11 @@ import pytest
 
 from attendance.export import place
 from attendance.store.connect import connect
-from tests.export_makers import check_whole, contents, export, fill, restore
+from tests.export_makers import check_whole, contents, export, fill, marks, restore, twin_of
 from tests.store_makers import MODEL, person, references
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
     from pathlib import Path
 
@@ -38,6 +43,21 @@ def go_on(url: str, folder: Path, seed: int, exchanges: bool, ready: Event) -> N
             case _:
                 store.update_person(someone.person_id, name=f"Person {chance.randrange(10**9)}")
         export(store, folder, verify=chance.random() < 0.2)
+
+
+def export_until(url: str, folder: Path, step: int, steps: Synchronized[int]) -> None:
+    """One export that kills itself before its so many-th change of a file's or folder's name."""
+    store = connect(url, timeout_s=10)
+    changes = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
+
+    def count(event: str, _arguments: tuple[object, ...]) -> None:
+        if event in changes:
+            steps.value += 1
+            if steps.value == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    export(store, folder)
 
 
 def put_back(url: str, folder: Path) -> None:
@@ -76,7 +96,49 @@ def test_a_hundred_kills_never_leave_half_an_export(tmp_path: Path, exchanges: b
     export(store, folder)
     export(store, tmp_path / "fresh")
     assert contents(folder) == contents(tmp_path / "fresh")
-    assert {path.name.partition("-")[0] for path in (tmp_path / ".export.work").iterdir()} == {"lock", "index"}
+    assert {path.name.partition("-")[0] for path in (tmp_path / ".export.work").iterdir()} == {"lock", "index", "images"}
+    twin = twin_of(folder)
+    assert twin is not None
+    assert marks(twin) == marks(folder / "images")
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_kill_at_each_step_of_an_export_leaves_nobody_behind(tmp_path: Path) -> None:
+    url, folder = f"sqlite:///{tmp_path}/attendance.db", tmp_path / "export"
+    store = connect(url, timeout_s=10)
+    fill(store)
+    export(store, folder)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.export_makers", "attendance.store.sql"])
+    step, most = 0, 1
+    while step < most:  # until one ends by itself
+        step += 1
+        gone, other = store.people()[:2]
+        store.remove_person(gone.person_id)
+        store.add_person(person(f"Person {step}"), references(3), MODEL)
+        store.add_references(other.person_id, references(1), MODEL)
+        steps = context.Value("i", 0)
+        child = context.Process(target=export_until, args=(url, folder, step, steps))
+        child.start()
+        child.join(120)
+        most = max(most, steps.value + (child.exitcode != 0))
+        check_whole(folder)
+        export(store, folder)
+        check_whole(folder)
+        twin = twin_of(folder)
+        assert twin is not None
+        assert marks(twin) == marks(folder / "images")
+        kept = {path.stat().st_ino for path in folder.glob("images/*/*")}
+        assert {path.stat().st_ino for path in tmp_path.rglob("*.jpg")} == kept
+        if step % 10 == 0:
+            export(store, tmp_path / "fresh")
+            assert contents(folder) == contents(tmp_path / "fresh")
+            shutil.rmtree(tmp_path / "fresh")
+            shutil.rmtree(tmp_path / ".fresh.work")
+    assert child.exitcode == 0
+    assert step > 20
     store.close()
 
 

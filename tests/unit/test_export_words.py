@@ -22,6 +22,7 @@ from tests.store_makers import after
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
 SOME = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("xy"))
@@ -96,12 +97,16 @@ def test_lines_come_in_order_however_few_fit(tmp_path_factory: pytest.TempPathFa
         assert list(lines) == sorted(given_lines)
 
 
+def _lines(held: dict[str, str]) -> Iterator[str]:
+    return iter(sorted(key + content for key, content in held.items()))
+
+
 @given(
     st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("xy")),
     st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("xy")),
 )
 def test_the_difference_of_two_lists(before: dict[str, str], now: dict[str, str]) -> None:
-    found = difference(iter(sorted(before.items())), iter(sorted(now.items())))
+    found = difference(_lines(before), _lines(now), lambda text: text[0])
     both = before.keys() & now.keys()
     assert found.as_dict() == {
         "added": len(now.keys() - before.keys()),
