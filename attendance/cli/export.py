@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
 
-from attendance.cli.failures import Exit
+from attendance.cli.failures import Exit, leaving
 from attendance.cli.output import emit, note, say
 from attendance.cli.session import AsJson, opened, operator
 from attendance.export.exporter import Wish
@@ -52,7 +52,7 @@ def export(
     overrides = (
         {} if connection_string is None and database is None else {"store_url": store_url(connection_string, database)}
     )
-    with opened(**overrides) as (application, report):
+    with leaving("The folder is as it was."), opened(**overrides) as (application, report):
         wish = Wish(frozenset(parts), dry_run=dry_run, verify=verify)
         summary = run_export(application.store, output_dir, wish, report)
     if as_json:
@@ -72,7 +72,7 @@ def restore(
     as_json: AsJson = False,
 ) -> int:
     """Put an export back into the database of the settings: people, pictures, records, settings and the audit."""
-    with opened() as (application, report):
+    with leaving("What was put back before stays; run it again for the rest."), opened() as (application, report):
         done = run_restore(application.store, folder, report, merge=merge, dry_run=dry_run, actor=operator())
     if as_json:
         emit(done.as_dict())

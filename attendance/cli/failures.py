@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from attendance.cli.output import emit, note
 from attendance.logs import mask_value, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class Exit(IntEnum):
@@ -64,16 +65,27 @@ def sentence(error: BaseException) -> str:
         text = str(error) or f"{type(error).__name__}."
     else:
         text, advice = f"Unexpected {type(error).__name__}: {error}", "With --debug before the command you see where."
+    advice = " ".join(getattr(error, "__notes__", ())) or advice  # a command that knows better (``leaving``)
     if advice and advice.rstrip(".") in text:
         advice = ""
     return masked(" ".join(f"{text} {advice}".split()))
+
+
+@contextmanager
+def leaving(told: str) -> Iterator[None]:
+    """Whatever the database does in here, its sentence ends with what that leaves behind."""
+    try:
+        yield
+    except errors.StoreError as error:
+        error.add_note(told)
+        raise
 
 
 def document(error: BaseException) -> dict[str, Any]:
     """The error as JSON: class, sentence, exit code, and the error's own attributes."""
     name = type(error).__name__
     attributes: Mapping[str, Any] = vars(error) if isinstance(error, errors.AttendanceError) else {}
-    shown = {key: mask_value(key, value) for key, value in attributes.items()}
+    shown = {key: mask_value(key, value) for key, value in attributes.items() if not key.startswith("_")}
     return {"error": name, "message": sentence(error), "exit_code": int(exit_code(error)), **shown}
 
 

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from attendance import errors
-from attendance.cli.failures import Exit, document, exit_code, sentence
+from attendance.cli.failures import Exit, document, exit_code, leaving, sentence
 
 CLASSES = [
     kind
@@ -46,6 +46,15 @@ def test_a_sentence_is_one_line_without_secrets() -> None:
     assert "hunter2" not in told
     assert "\n" not in told
     assert told.endswith("Nothing is confirmed as recorded.")
+
+
+def test_a_command_that_knows_better_says_what_is_left() -> None:
+    error = errors.StoreUnavailableError("The database is away.", reason="unreachable")
+    with pytest.raises(errors.StoreUnavailableError), leaving("The folder is as it was."):
+        raise error
+    assert sentence(error) == "The database is away. The folder is as it was."
+    told = {"error": "StoreUnavailableError", "message": sentence(error), "exit_code": 6, "reason": "unreachable"}
+    assert document(error) == told
 
 
 def test_a_mistake_of_ours_is_told_as_such() -> None:
