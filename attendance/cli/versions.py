@@ -114,5 +114,5 @@ def _plain(one: Version) -> dict[str, object]:
 
 def _row(one: Version) -> tuple[object, ...]:
     rates = [f"{one.rates[name]:.3g}" if name in one.rates else None for name in ("fmr", "fnmr")]
-    size, pushed = f"{one.size_bytes / 1e6:.1f}", "yes" if one.pushed else "no"
+    size, pushed = f"{one.size_bytes / 1e6:.1f}", "lost" if one.lost else "yes" if one.pushed else "no"
     return (utc_text(one.at_utc), one.commit[:10], one.people, one.pictures, size, *rates, pushed, one.subject)

@@ -26,11 +26,13 @@ def count_words(one: Version) -> str:
 
 def change_words(one: Version) -> str:
     """What is different from the version before."""
+    if one.lost:
+        return "Its files are neither here nor on the remote: they were erased, or never pushed. It can't be brought back."
     if one.first:
         return "The first version."
     change = one.change
     if change is None:
-        return "What changed can't be said: this machine has not got both versions. Pull the files."
+        return "What changed can't be said: this machine has not got both versions."
     kinds = (
         ("added", change.people_added, change.pictures_added),
         ("changed", change.people_changed, change.pictures_changed),

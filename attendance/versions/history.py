@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attendance.versions.commits import branch_of, tip_of
 from attendance.versions.layout import EVALUATION, EXPORTED, LOCK, POINTER
-from attendance.versions.pointers import Change, measured, pointer, summary
+from attendance.versions.pointers import Change, is_lost, measured, pointer, summary
 from attendance.versions.pushing import waiting
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Version:
         rates: error rates by their names; empty where they were not measured, or of another version than this one.
         pushed: whether it is on the remote, as far as this machine knows.
         first: whether there is none before it.
+        lost: whether its files are neither here nor on the remote, as far as can be seen without a network.
     """
 
     commit: str
@@ -53,6 +54,7 @@ class Version:
     rates: Mapping[str, float]
     pushed: bool
     first: bool
+    lost: bool
 
 
 def count(tools: Tools, branch: str = "") -> tuple[int, int]:
@@ -110,6 +112,7 @@ def versions(tools: Tools, branch: str = "", *, limit: int = SHOWN, skip: int = 
                 rates=_numbers(files.get((name, EVALUATION), ""), "") if of in {None, one.md5} else {},
                 pushed=name not in left,
                 first=number + 1 == len(commits),
+                lost=is_lost(tools.root, one.md5),
             )
         )
     return found

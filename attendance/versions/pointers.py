@@ -110,9 +110,8 @@ class Summary:
 
 def contents(root: Path, md5: str) -> Contents | None:
     """The files of a version, None where its list is not in this machine's cache: `dvc fetch` brings it."""
-    path = cache(root) / "files" / "md5" / md5[:2] / md5[2:]
     try:
-        entries = json.loads(path.read_bytes())
+        entries = json.loads(_object(cache(root), md5).read_bytes())
         return Contents({str(entry["relpath"]): str(entry["md5"]) for entry in entries})
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -139,12 +138,35 @@ def summary(root: Path, md5: str, before: str | None) -> Summary | None:
 _known: dict[tuple[Path, str, str | None], Summary] = {}
 
 
+def is_lost(root: Path, md5: str) -> bool:
+    """Whether a version's list is neither in this machine's cache nor on the remote, where that is a folder that is there;
+    what another remote has is not known without asking it.
+    """
+    if _object(cache(root), md5).exists():
+        return False
+    settings = _settings(root)
+    name = settings.get("core", "remote", fallback="")
+    url = settings.get(f"'remote \"{name}\"'", "url", fallback="")
+    if not url or "://" in url:
+        return False
+    remote = (root / ".dvc" / url).resolve()
+    return (remote / "files").is_dir() and not _object(remote, md5).exists()
+
+
 def cache(root: Path) -> Path:
     """DVC's cache of this repository, as its settings say."""
+    return (root / ".dvc" / _settings(root).get("cache", "dir", fallback="cache")).resolve()
+
+
+def _object(store: Path, md5: str) -> Path:
+    return store / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def _settings(root: Path) -> configparser.ConfigParser:
     found = configparser.ConfigParser(interpolation=None)
     for name in ("config", "config.local"):
         try:
             found.read_string((root / ".dvc" / name).read_text(encoding="utf-8"))
         except (OSError, configparser.Error):
             continue
-    return (root / ".dvc" / found.get("cache", "dir", fallback="cache")).resolve()
+    return found

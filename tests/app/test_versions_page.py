@@ -100,6 +100,19 @@ def test_a_failure_is_a_sentence_and_a_version_that_waits_can_be_pushed(place: P
     assert "The database is away." in press(opened(), "Save a version now")
 
 
+def test_a_version_whose_files_were_erased_is_told_as_such(place: Place, tmp_path: Path) -> None:
+    for name in ("Ann", "Ben"):
+        place.picture(name, 0)
+        press(opened(), "Save a version now")
+    lost = "Its files are neither here nor on the remote: they were erased, or never pushed."
+    assert lost not in said(opened())
+    place.tools.dvc("gc", "--workspace", "--cloud", "--force")
+    assert [one.lost for one in versions(place.tools)] == [False, True]
+    assert said(opened()).count(lost) == 1
+    (tmp_path / "attend_dvc_storage").rename(tmp_path / "away")  # a disk that is not there has not lost anything
+    assert lost not in said(opened())
+
+
 def test_error_rates_are_those_that_were_committed_with_the_version(place: Place) -> None:
     place.picture("Ann", 0)
     place.put("data/mongodb_export/images/Ann/Ann_0.jpg")
