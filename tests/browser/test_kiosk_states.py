@@ -227,8 +227,10 @@ def test_a_long_name_wraps_and_leaves_the_buttons_in_sight(still: Page, server: 
         assert heading.evaluate("h => h.scrollWidth <= h.clientWidth + 1"), size
         panel = still.locator(".panel")
         assert panel.evaluate("p => p.scrollWidth <= p.clientWidth + 1"), size
-        if size != "200 % zoom":  # there the panel scrolls
-            expect(still.get_by_role("button", name="Not me")).to_be_in_viewport(ratio=0.98)
+        not_me = still.get_by_role("button", name="Not me")
+        if "zoom" in size:  # there the panel scrolls
+            not_me.scroll_into_view_if_needed()
+        expect(not_me).to_be_in_viewport(ratio=0.98)
 
 
 def test_a_name_is_never_markup(page: Page, server: Server) -> None:

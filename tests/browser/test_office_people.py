@@ -211,12 +211,14 @@ def test_a_folder_that_is_dropped_is_imported_under_its_peoples_names(
     for number, data in enumerate(pictures(astronaut, 2)):
         (eileen / f"{number}.jpg").write_bytes(data)
     people.get_by_text(way, exact=True).click()
+    place = people.get_by_test_id("stFileUploaderDropzone")
+    expect(place).to_have_attribute("aria-label", f"{way.removeprefix('A ').capitalize()} of people")
     ready(people)
     drop(people, tmp_path / "staff")
     people.get_by_role("button", name="Import these people").click()
     expect(people.get_by_text("1 person added.")).to_be_visible(timeout=120_000)
     people.get_by_role("button", name="Done").click()
-    expect(people.get_by_test_id("stFileUploaderDropzone")).to_be_visible()  # the import is the server's, not this test's
+    expect(place).to_be_visible()  # the import is the server's, not this test's
     assert names(app) == ["Eileen Collins", "Leo", NAME, "Tom"]
 
 

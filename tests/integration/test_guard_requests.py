@@ -215,8 +215,8 @@ def test_a_place_for_the_sidebar_is_kept_for_an_operator_alone(app: App) -> None
 def test_headers_of_100_kb_are_refused_and_a_providers_cookies_are_not(app: App) -> None:
     visitor = stranger(app)
     for path in ("/", "/in/sign-in", "/healthz", "/api/kiosk/status", "/static/nothing"):
-        assert visitor.ask("GET", path, headers={"X-Long": "a" * 50_000}).status_code == 431, path
-    assert visitor.ask("GET", "/", headers={"X-Long": "a" * 100_000}).status_code in {400, 431}
+        for length in (50_000, 100_000):  # 400 by the HTTP library, where so much arrives in pieces
+            assert visitor.ask("GET", path, headers={"X-Long": "a" * length}).status_code in {400, 431}, path
     assert visitor.ask("GET", "/", headers={"Cookie": f"a={'b' * 16_000}"}).status_code == 200
 
 
