@@ -1,4 +1,4 @@
-"""The live kiosk's own code for the browser: plain ES modules, one style sheet, one piece of markup; no build step.
+"""The live kiosk's own code for the browser: plain ES modules, style sheets, one piece of markup; no build step.
 
 Streamlit takes a component's script as one module. ``script`` therefore puts the files together in the order in which they
 need each other, and takes out the ``import`` lines and the word ``export``, which only an editor and a reader need.
@@ -41,7 +41,7 @@ def script() -> str:
 @cache
 def style() -> str:
     """The rules inside the component's shadow root."""
-    return _text("live.css")
+    return _text("live.css") + _text("shapes.css")
 
 
 @cache
