@@ -15,6 +15,7 @@ from attendance.tracking import destinations, limits
 from attendance.tracking.client import open_client
 from mlflow_utils import MLflowTracker
 from tests.mlflow_server import Between, MlflowServer
+from tests.tracked_runs import runs_of, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,29 +48,15 @@ def between(server: MlflowServer) -> Iterator[Between]:
         yield proxy
 
 
-def block(tracker: MLflowTracker, file: Path) -> None:
-    """A whole run with a bit of everything, its nested run and its end."""
-    file.write_text("kept")
-    with tracker.start_run("work", tags={"site": "main"}):
-        tracker.log_param("p", 1)
-        for step in range(50):
-            tracker.log_metric("m", step, step=step)
-        with tracker.start_run("child", nested=True):
-            tracker.set_tag("t", "v")
-        tracker.log_artifact(file, "files")
-
-
 def check(server: MlflowServer, tracker: MLflowTracker) -> None:
     """All of one block is there, once."""
     client = open_client(server.url)
-    experiment = client.get_experiment_by_name(tracker.experiment_name)
-    assert experiment is not None
-    runs = {str(run.info.run_name): run for run in client.search_runs([experiment.experiment_id])}
+    runs = runs_of(client, tracker)
     assert Counter(run.info.status for run in runs.values()) == {"FINISHED": len(runs)}
     assert runs.keys() - {"before"} == {"work", "child"}
     work = runs["work"].info.run_id
     assert runs["child"].data.tags["mlflow.parentRunId"] == work
-    assert sorted(one.step for one in client.get_metric_history(work, "m")) == list(range(50))
+    assert sorted(one.step for one in client.get_metric_history(work, "m")) == list(range(200))
     assert [one.path for one in client.list_artifacts(work, "files")] == ["files/note.txt"]
 
 
@@ -82,7 +69,7 @@ def test_the_first_block_of_a_process_is_left_before_any_answer(
     between.pause_s = 0.3 if state == "slow" else 0.0
     between.refusals = 3 if state == "500s" else 0
     tracker = MLflowTracker(request.node.name, between.url)
-    block(tracker, tmp_path / "note.txt")
+    work(tracker, tmp_path / "note.txt")
     assert between.answered == 0
     between.open.set()
     assert tracker.flush(FOR_EVER_S)
@@ -102,7 +89,7 @@ def test_a_later_block_is_left_before_any_answer(
     between.pause_s = 0.3 if state == "slow" else 0.0
     between.refusals = 3 if state == "500s" else 0
     between.open.clear()
-    block(tracker, tmp_path / "note.txt")
+    work(tracker, tmp_path / "note.txt")
     assert between.answered == answered
     between.open.set()
     assert tracker.flush(FOR_EVER_S)
@@ -121,7 +108,7 @@ def test_a_server_that_takes_a_second_for_each_answer_is_not_away(
     monkeypatch.setattr(limits, "LIMITS", limits.Limits())
     between.pause_s = 1.0
     tracker = MLflowTracker(request.node.name, between.url)
-    block(tracker, tmp_path / "note.txt")
+    work(tracker, tmp_path / "note.txt")
     assert not tracker.flush(0)  # five answers at least are needed, each a second
     destinations.close_all()
     check(server, tracker)
@@ -133,7 +120,7 @@ def test_nothing_at_all_is_left_too_and_gets_it_all_once_it_is_there(
 ) -> None:
     late = Between(server)
     tracker = MLflowTracker(request.node.name, late.url)
-    block(tracker, tmp_path / "note.txt")
+    work(tracker, tmp_path / "note.txt")
     assert not tracker.flush(0)
     with late:
         assert tracker.flush(FOR_EVER_S)
@@ -144,7 +131,7 @@ def test_who_chooses_to_settle_finds_all_of_it_there(
     server: MlflowServer, between: Between, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     tracker = MLflowTracker(request.node.name, between.url, settle_s=FOR_EVER_S)
-    block(tracker, tmp_path / "note.txt")
+    work(tracker, tmp_path / "note.txt")
     check(server, tracker)
 
 
@@ -152,7 +139,7 @@ def test_settling_ends_where_the_server_refuses_and_after_its_time(
     between: Between, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     between.refusals = 1_000_000
-    block(MLflowTracker(request.node.name, between.url, settle_s=FOR_EVER_S), tmp_path / "note.txt")
+    work(MLflowTracker(request.node.name, between.url, settle_s=FOR_EVER_S), tmp_path / "note.txt")
     between.refusals = 0
     assert destinations.worker_for(between.url).flush(FOR_EVER_S)
     between.open.clear()

@@ -16,6 +16,7 @@ from attendance.tracking import destinations, limits
 from attendance.tracking.client import bounded, open_client
 from mlflow_utils import MLflowTracker
 from tests.mlflow_server import MlflowServer, refusing
+from tests.tracked_runs import work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,20 +58,6 @@ def at_most(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
     assert time.monotonic() - began < seconds + 5
-
-
-def work(tracker: MLflowTracker, file: Path) -> Any:
-    """A run with a bit of everything; returns what it yielded."""
-    file.write_text("kept")
-    with tracker.start_run("work", tags={"site": "main"}) as run:
-        tracker.log_param("p", 1)
-        for step in range(200):
-            tracker.log_metric("m", step, step=step)
-        with tracker.start_run("child", nested=True):
-            tracker.set_tag("t", "v")
-        tracker.log_artifact(file, "files")
-        file.unlink()
-    return run
 
 
 def check(server: MlflowServer, tracker: MLflowTracker) -> None:
