@@ -3,8 +3,9 @@
 The copy is ``shutil.copytree``, which ends before anything has reached the disk; an export ends after. The note says what
 the copy takes with that, too. Each export runs in a process of its own, whose processor time and peak memory the note gives.
 
-ATTEND_BENCH_PICTURES changes how many pictures there are on SQLite; MongoDB gets a fifth of them, 5,000 at most, because
-SecantusDB, the server of the tests, is slow. It says nothing about mongod's speed: the share of the time that is ours does.
+ATTEND_BENCH_PICTURES changes how many pictures there are. With TEST_MONGODB_URI they go to that server as well. Without,
+MongoDB gets a fifth of them, 5,000 at most, because SecantusDB, the server of the tests, is slow; that says nothing about
+mongod's speed, the share of the time that is ours does.
 """
 
 from __future__ import annotations
@@ -68,10 +69,14 @@ def rows(_faces: Path | None = None) -> list[Row]:
         for pictures in (*(few for few in _FEW if few < PICTURES), PICTURES):
             found += _measured(f"sqlite:///{folder}/{pictures}.db", folder / f"sqlite-{pictures}", "SQLite", pictures)
         server = stack.enter_context(mongo_server(folder / "server", standalone=True))
-        found += _measured(server.url, folder / "mongodb", "MongoDB protocol (SecantusDB)", PICTURES_THERE)
+        engine, there = "MongoDB protocol (SecantusDB)", PICTURES_THERE
+        if server.external:
+            with server.client() as client:
+                engine, there = f"MongoDB {client.server_info()['version']}", PICTURES
+        found += _measured(server.url, folder / "mongodb", engine, there)
         url = server.fresh_url()
-        fill_older(url, PICTURES_THERE // 2)
-        found += _compared(url, folder / "older", "an older app's MongoDB (SecantusDB)", PICTURES_THERE // 2)
+        fill_older(url, there // 2)
+        found += _compared(url, folder / "older", f"an older app's {engine}", there // 2)
     return found
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from attendance.export.layout import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from attendance.store.archive import StoredPicture
 
 _DIGITS = 32  # of an id, as uuid4's are
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def arranged(pictures: Sequence[StoredPicture]) -> list[Arranged]:
 
 
 def _order(one: StoredPicture) -> tuple[Any, ...]:
-    made = time_text(one.created_at) if one.created_at else ""
+    made = one.created_at or _NEVER
     return one.image_index is None, one.image_index or 0, one.older, made, one.sha256, one.reference_id
 
 

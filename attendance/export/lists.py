@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any
 
-from attendance.export.layout import TEMPLATES, line
+from attendance.export.layout import TEMPLATES
 from attendance.export.names import safe_name
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class Lists:
             self._open[name] = self._stack.enter_context(_List(file, self._before / name))
             self._counts[name] = Counter()
 
-    def write(self, name: str, row: Mapping[str, Any], places: dict[str, Place], *, failed: bool = False) -> None:
-        """One line more of a person's; ``places`` learns of it."""
+    def write(self, name: str, text: str, places: dict[str, Place], *, failed: bool = False) -> None:
+        """One line more of a person's, given without its end; ``places`` learns of it."""
         self.open(name)
-        data = f"{line(row)}\n".encode()
+        data = f"{text}\n".encode()
         start, length, count, lost = places.get(name, (self._open[name].size, 0, 0, 0))
         self._open[name].write(data)
         places[name] = start, length + len(data), count + 1, lost + failed

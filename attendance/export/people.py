@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from attendance.errors import StoreUnavailableError
+from attendance.export.ahead import ahead
 from attendance.export.arrange import arranged
 from attendance.export.index import File, Known
-from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, picture_path
+from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, line, picture_path
 from attendance.export.lists import Lists, model_path
 from attendance.export.names import folder_names
-from attendance.export.records import media_of, person_row, picture_row, template_row
+from attendance.export.records import media_of, person_row, picture_row, template_line
 from attendance.store.archive import Broken, StoredPicture
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _PEOPLE = 100  # people whose templates are held at a time
 _TRIES = 20  # to read somebody who is being changed
 _HELD = 8_000_000  # bytes of one person's older pictures held in memory; more wait in a file
+_RECORD = 1_000  # bytes of a picture's record without the picture, about
 Record = TypeVar("Record")
 
 
@@ -171,7 +173,7 @@ class PeopleWriter:
             for _, folder, _ in people:
                 self._stage.clear(f"{IMAGES}/{folder}")
         references = {file.reference_id: file for file in trusted.values() if file.reference_id}
-        pictures = self._readable(self._snapshot.pictures(ids, known=references))
+        pictures = self._readable(ahead(self._snapshot.pictures(ids, known=references), _weight))
         groups = groupby(pictures, key=lambda picture: picture.person_id)
         group = next(groups, None)
         found = {}
@@ -197,7 +199,7 @@ class PeopleWriter:
         taken: set[int] = set()
         with tempfile.SpooledTemporaryFile(_HELD, "w+b", dir=str(self._stage.root.parent)) as waiting:
             for position, picture in enumerate(pictures):
-                seen.append(replace(picture, picture=None))
+                seen.append(picture._replace(picture=None))
                 media.append(known[picture.reference_id].media if picture.picture is None else media_of(picture))
                 index = picture.image_index
                 if not picture.older and index is not None and index not in taken:
@@ -225,13 +227,13 @@ class PeopleWriter:
     def _tell(self, read: _Read, folder: str, lists: Lists) -> dict[str, Place]:
         """Name one person with all pictures in the lists; where the lines are."""
         places: dict[str, Place] = {}
-        lists.write(PEOPLE, person_row(read.one.person, folder), places)
+        lists.write(PEOPLE, line(person_row(read.one.person, folder)), places)
         for one, file in zip(read.pictures, read.files, strict=True):
-            lists.write(PICTURES, picture_row(one, f"{IMAGES}/{folder}/{file.name}", file.media), places)
+            lists.write(PICTURES, line(picture_row(one, f"{IMAGES}/{folder}/{file.name}", file.media)), places)
             for template in read.templates[one.picture.reference_id]:
                 self._models[model_path(template.model_id)] = template.model_id
-                row = template_row(template, one.reference_id)
-                lists.write(model_path(template.model_id), row, places, failed=template.embedding is None)
+                text = template_line(template, one.reference_id)
+                lists.write(model_path(template.model_id), text, places, failed=template.embedding is None)
         return places
 
 
@@ -257,6 +259,11 @@ class InStep:
         while self._next is not None and self._next.person_id < person_id:
             self._next = next(self._people, None)
         return self._next if self._next is not None and self._next.person_id == person_id else None
+
+
+def _weight(picture: StoredPicture | Broken) -> int:
+    """In memory, about."""
+    return _RECORD + len(getattr(picture, "picture", None) or b"")
 
 
 def _trusted(people: Iterable[tuple[str, Known | None]], stage: Stage) -> dict[str, File]:

@@ -7,7 +7,7 @@ as. Text orders are those of Unicode code points, the same on every engine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -48,8 +48,7 @@ class Enrolled:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredPicture:
+class StoredPicture(NamedTuple):
     """One picture of a person.
 
     Attributes:
@@ -70,8 +69,7 @@ class StoredPicture:
     picture: bytes | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredTemplate:
+class StoredTemplate(NamedTuple):
     """One model's template of one picture: little-endian float32 bytes, or the reason why there is none."""
 
     model_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from attendance.cli.export import store_url
 from attendance.domain.names import name_key
 from attendance.export.arrange import arranged
-from attendance.export.layout import media_type
+from attendance.export.layout import line, media_type
 from attendance.export.names import folder_names, safe_name
+from attendance.export.records import template_line
 from attendance.export.sorting import SortedLines
 from attendance.export.summary import difference
-from attendance.store.archive import StoredPicture
+from attendance.store.archive import StoredPicture, StoredTemplate
 from tests.store_makers import after
 
 if TYPE_CHECKING:
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
 SOME = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("xy"))
 DEVICES = ("con", "prn", "aux", "nul", "com1", "lpt9", "com¹", "conin$")
+
+
+@given(TEXT, TEXT, st.binary(max_size=100), TEXT)
+def test_a_template_stands_in_its_line_as_every_record_does(person: str, key: str, made: bytes, why: str) -> None:
+    ids = {"person_id": person, "reference_id": key}
+    found = template_line(StoredTemplate("m", person, "another", made, None), key)
+    assert found == line({**ids, "embedding": base64.b64encode(made).decode()})
+    assert template_line(StoredTemplate("m", person, "another", None, why), key) == line({**ids, "failure": why})
 
 
 @given(TEXT)
