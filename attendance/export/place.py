@@ -112,9 +112,14 @@ class Place:
                 self._old.rename(self.new)
         _sync_folder(self.folder.parent)
 
+    @property
+    def is_versioned(self) -> bool:
+        """Whether the folder lies in a project of DVC, which replaces every file that has a second name by a copy."""
+        return any((above / ".dvc").is_dir() for above in self.folder.parents)
+
     def twin(self) -> Path | None:
-        """The pictures' second tree (``twin``), where there is one of the export that is there."""
-        if not any(self.work.glob(f"{_TWIN}*")) or not (self.folder / MANIFEST).is_file():
+        """The pictures' second tree (``twin``), where there is one of the export that is there and it is of use."""
+        if self.is_versioned or not any(self.work.glob(f"{_TWIN}*")) or not (self.folder / MANIFEST).is_file():
             return None
         found = self._twin()
         return found if found.exists() else None

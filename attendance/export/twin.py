@@ -4,6 +4,9 @@ It lies in the workplace as ``images-DIGEST``, after the digest of the manifest 
 nothing but second names (hard links) of the very files in that export. The next export takes it for the pictures of its own,
 puts right what is different, and swaps it with the folder's; the tree that was there is brought up to date in its turn,
 before the export says that it is done. Without it every picture gets its name anew; nothing else depends on it.
+
+In a project of DVC there is none: `dvc add` takes a file with two names for a link of its own, and puts a copy in its place,
+so that each night all pictures would be copied, and the next export would find none that it knows.
 """
 
 from __future__ import annotations
@@ -36,13 +39,13 @@ def adopt(place: Place, target: Path) -> bool:
 
 
 def renew(place: Place) -> None:
-    """Make the twin of the export that is there, of the tree that it has replaced, where nobody reads that.
+    """Make the twin of the export that is there, where one is of use, of the tree that it replaced, where nobody reads that.
 
     Raises:
         OSError: it could not be made, and nothing is left of it.
     """
     images = place.folder / IMAGES
-    if not images.is_dir():
+    if place.is_versioned or not images.is_dir():
         return
     tree = place.spare()
     tree.mkdir(mode=FOLDER_MODE, exist_ok=True)

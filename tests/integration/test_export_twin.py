@@ -253,6 +253,20 @@ def test_while_somebody_reads_the_export_before_it_is_made_anew(store: Store, fo
     check_twin(folder)
 
 
+def test_in_a_project_of_dvc_there_is_none(store: Store, folder: Path) -> None:
+    people = fill(store)
+    export(store, folder)
+    check_twin(folder)
+    (folder.parents[1] / ".dvc").mkdir()
+    for change in (lambda: None, lambda: store.add_references(people[0].person_id, references(1), MODEL)):
+        change()
+        kept = inodes(folder)
+        export(store, folder)
+        assert twin_of(folder) is None
+        assert kept <= inodes(folder)
+        assert {path.stat().st_nlink for path in folder.rglob("*.jpg")} == {1}
+
+
 def test_without_hard_links_there_is_none(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     people: list[Person] = fill(store)
 

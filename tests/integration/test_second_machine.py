@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.cli_shell import Shell
+from tests.export_makers import marks
 from tests.versions_place import ROOT, Place, clone, enrol_three, keeps, make_place
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ def test_by_hand_as_the_documents_have_it(
     shell = at(place)
     assert shell("enrol", "Eileen Collins", "face.jpg").code == 0
     assert shell("export", "--export-all").code == 0
+    exported = marks(place.root / EXPORT)
     dvc(place, "add", f"{EXPORT}/")
+    assert shell("export", "--export-all", "--json").document["changed"] is False
+    assert marks(place.root / EXPORT) == exported, "DVC left the files of the export as they were"
     place.git("add", f"{EXPORT}.dvc")
     place.git("commit", "--quiet", "-m", "export")
     dvc(place, "push")
