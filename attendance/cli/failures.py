@@ -73,10 +73,10 @@ def sentence(error: BaseException) -> str:
 
 @contextmanager
 def leaving(told: str) -> Iterator[None]:
-    """Whatever the database does in here, its sentence ends with what that leaves behind."""
+    """Whatever the database or the disk does in here, the sentence ends with what that leaves behind."""
     try:
         yield
-    except errors.StoreError as error:
+    except (errors.StoreError, OSError) as error:
         error.add_note(told)
         raise
 

@@ -82,7 +82,8 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
             if run.complete and not wish.dry_run:
                 with suppress(OSError):  # such as without hard links; then there is none
                     renew(place)
-                writer.finish(stage.lists, place.manifest(place.folder))
+                with suppress(OSError):  # the export is there; without an index the next one reads everything
+                    writer.finish(stage.lists, place.manifest(place.folder))
             place.recover()
     return summary
 

@@ -13,6 +13,7 @@ import json
 import os
 import stat
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -191,8 +192,9 @@ class IndexWriter:
     def close(self) -> None:
         """Without having finished: as if there had been none."""
         if not self._file.closed:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # the rest of it, on a full disk
+                self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[str, bytes]:

@@ -76,7 +76,12 @@ class Place:
                         raise ExportError("Another export of this folder is still running; nothing was done.") from None
                     time.sleep(_LOOK_S)
             self.recover()
-            yield
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(OSError):  # a full disk has room again; else the next run finds what is left
+                    self.recover()
+                raise
         finally:
             os.close(lock)
 

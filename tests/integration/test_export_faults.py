@@ -15,6 +15,7 @@ import pytest
 
 from attendance.errors import ExportError, StoreError
 from attendance.export import place as place_module
+from attendance.export.index import IndexWriter
 from attendance.export.place import Place
 from attendance.store.connect import connect
 from tests.export_makers import check_whole, contents, export, fill, marks
@@ -86,7 +87,25 @@ def test_a_full_disk_leaves_the_export_before(store: Store, url: str, folder: Pa
     child.join(60)
     assert child.exitcode == 8
     assert contents(folder) == before
+    left = [path.name.partition("-")[0] for path in Place(folder).work.iterdir()]
+    assert sorted(left) == ["index", "lock"], "what was written so far takes no room any more"
     assert export(store, folder).pictures.added == 1
+
+
+def test_no_room_for_the_index_alone_is_no_failure(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = fill(store)
+    export(store, folder)
+    store.add_references(people[0].person_id, references(1), MODEL)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexWriter, "finish", full)
+        assert export(store, folder).pictures.added == 1
+    check_whole(folder)
+    assert not Place(folder).index.exists()
+    assert not export(store, folder).changed
 
 
 def test_a_database_that_is_gone_leaves_the_export_before(store: Store, folder: Path) -> None:

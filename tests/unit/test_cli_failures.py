@@ -57,6 +57,13 @@ def test_a_command_that_knows_better_says_what_is_left() -> None:
     assert document(error) == told
 
 
+def test_a_full_disk_says_what_is_left() -> None:
+    error = OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space"), leaving("The folder is as it was."):
+        raise error
+    assert sentence(error) == "No space left on device. The folder is as it was."
+
+
 def test_a_mistake_of_ours_is_told_as_such() -> None:
     assert sentence(KeyError("x")).startswith("Unexpected KeyError")
     assert "--debug" in sentence(KeyError("x"))
