@@ -14,6 +14,7 @@ export ATTEND_STORE_URL="sqlite:///$scratch/attendance.db" # the version's peopl
 unset ATTEND_MODEL 2>/dev/null || true # what params.yaml says is measured
 
 run python -m dvc pull data/mongodb_export.dvc
+mkdir -p reports && cp data/mongodb_export/metadata.json reports/export.json # as the stage `export` does; who made the version by hand has none
 run python -m dvc repro --single-item validate evaluate
 run python -m attendance restore data/mongodb_export
 run python -m attendance reembed

@@ -218,7 +218,8 @@ def _words(before: Contents | None, now: Contents | None) -> str:
         counts = [_many(people, "person", "people")] if people else []
         counts += [_many(pictures, "picture")] if pictures else []
         parts += [f"{' and '.join(counts)} {word}"] if counts else []
-    return ", ".join(parts) or "records or settings changed"
+    same = now.files == before.files  # as where a version that was made by hand gets its counts
+    return ", ".join(parts) or ("counts and reports of the same data" if same else "records or settings changed")
 
 
 def _many(number: int | None, one: str, several: str = "") -> str:

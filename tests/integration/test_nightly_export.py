@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -43,6 +44,17 @@ def test_a_version_is_committed_and_pushed_and_a_quiet_night_makes_none(place: P
     other = clone(place, tmp_path / "other", tmp_path / "origin.git")
     other.tools.dvc("pull")
     assert keeps(other.root / "data/mongodb_export") == keeps(place.root / "data/mongodb_export")
+
+
+def test_a_version_that_was_made_by_hand_gets_its_counts_and_is_no_other(place: Place) -> None:
+    subprocess.run([sys.executable, "export_mongodb_for_dvc.py"], cwd=place.root, check=True, stdout=subprocess.DEVNULL)
+    place.tools.dvc("add", "data/mongodb_export")
+    place.git("add", POINTER)
+    place.git("commit", "--quiet", "-m", "by hand")
+    assert place.nightly().returncode == 0, place.log()
+    assert place.git("log", "-1", "--format=%s").endswith(": counts and reports of the same data")
+    assert place.git("show", "--name-only", "--format=", "main").split() == ["reports/export.json"]
+    assert [one.subject for one in versions(place.tools)] == ["by hand"]
 
 
 def test_what_somebody_is_working_on_stays_as_it_is(place: Place) -> None:
