@@ -29,6 +29,9 @@ python=$(command -v python || command -v python3) || {
     echo "Python was not found." >>"$log"
     fail "Python was not found; run make setup in $root." 127
 }
+if ! "$python" -c 'import typer' 2>>"$log"; then
+    fail "$python lacks the packages of the project; run make setup in $root." 127
+fi
 "$python" -m attendance versions save --nightly >>"$log" 2>&1
 code=$?
 if [ "$code" -ne 0 ]; then

@@ -2,6 +2,7 @@
 # Runs a command of the project with its own Python and DVC first in PATH, from any folder and any environment:
 #     sh scripts/with_env.sh dvc repro
 set -eu
+umask 077 # DVC keeps pictures of people: nobody else reads what is written here
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 PATH=$root/.venv/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}
 DVC_NO_ANALYTICS=1

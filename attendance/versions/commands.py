@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+PRIVATE = 0o077  # DVC's umask: what it keeps and pulls are pictures of people, and nobody else reads them
 LONGEST_S = (
     6 * 3600.0
 )  # the first push of a large site over a slow line; a command that hangs must not hold the lock for ever
@@ -152,6 +153,7 @@ class Tools:
                 errors="replace",
                 timeout=limit_s,
                 check=False,
+                umask=PRIVATE if name == "DVC" else -1,  # -1: as it is
             )
         except subprocess.TimeoutExpired as error:
             raise ExportError(f"{name} {words_of(command)} did not end within {limit_s:.0f} s.") from error

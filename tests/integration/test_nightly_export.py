@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,6 +158,30 @@ def test_failures_are_one_clear_line(place: Place) -> None:
     assert locked.returncode == 8
     assert "Another run is making a version in this folder." in locked.stderr
     assert place.git("rev-list", "--count", "main") == "1"
+
+
+def test_without_the_packages_it_says_what_to_run(place: Place) -> None:
+    (place.root / ".venv/bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
+    done = place.nightly()
+    assert done.returncode == 127
+    assert done.stderr.endswith(f"lacks the packages of the project; run make setup in {place.root}.\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nobody_else_can_read_what_is_kept_and_pulled(place: Place, tmp_path: Path) -> None:
+    place.put("data/mongodb_export/images/Ann/Ann_0.jpg")
+    before = os.umask(0o022)
+    try:
+        place.tools.dvc("add", "data/mongodb_export")
+        place.tools.dvc("push")
+        shutil.rmtree(place.root / "data/mongodb_export")
+        place.tools.dvc("pull")
+    finally:
+        os.umask(before)
+    tops = [place.root / ".dvc/cache", tmp_path / "attend_dvc_storage", place.root / "data/mongodb_export"]
+    kept = [(path, path.stat().st_mode & 0o077) for top in tops for path in (top, *top.rglob("*")) if path.is_dir()]
+    assert len(kept) > 6
+    assert [path for path, others in kept if others] == []
 
 
 @pytest.mark.slow
