@@ -2,6 +2,10 @@
 
 The first attempts go through the sink, so that everything is there as the app leaves it; the rest are copied into MLflow's
 database row by row in the same shape, since sending them would take minutes.
+
+What is asked was recorded from MLflow 3.17's pages in Chromium. With a session opened in the list's chart view, each chart
+is one request for its metric, with the session and all its children in it; up to six charts ask at the same time. The
+comparison of runs asks for no points; the link of a metric in it opens a page that asks each run for all of its points.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import shutil
 import sqlite3
 import statistics
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +31,7 @@ from tests.mlflow_server import MlflowServer
 from tests.tracked_attempts import DATASET, START, Notebook, attempt, numbered, summary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from attendance.tracking.base import Numbered
 
@@ -36,6 +41,8 @@ THRESHOLDS = (0.45, 0.50, 0.55, 0.60)
 GOAL_MS = 500.0  # for what a page waits for; a person feels more than that
 BATCH = 100
 EXPERIMENT = "face-attendance"
+OF_EACH = ("verification_distance", "verification_match", "verification_threshold")  # metrics that every attempt has
+AT_ONCE = 6  # requests at a time to one address, as Chromium sends them over HTTP/1.1
 
 
 def fill(folder: Path, attempts: int) -> None:
@@ -98,6 +105,7 @@ def requests(server: MlflowServer) -> dict[str, Callable[[], httpx.Response]]:
     }
     runs = post("runs/search", listed).json()["runs"]
     children = [one["info"]["run_id"] for one in runs if "threshold" in str(one["data"].get("params"))]
+    session = [one["info"]["run_id"] for one in runs if one["info"]["run_id"] not in children]
     child = children[0]
     files = get("artifacts/list", run_id=child, path="attempts").json()["files"]
     bulk, one_metric = "metrics/get-history-bulk-interval", {"metric_key": "verification_distance", "max_results": 320}
@@ -110,6 +118,17 @@ def requests(server: MlflowServer) -> dict[str, Callable[[], httpx.Response]]:
             get("artifacts/list", run_uuid=one)
         return post("runs/search", {**listed, "filter": f"attributes.run_id IN ({picked})"})
 
+    def chart(metric: str) -> httpx.Response:
+        return get(bulk, run_ids=[*session, *children], metric_key=metric, max_results=320)
+
+    def points(run: str) -> httpx.Response:
+        return get("metrics/get-history", run_uuid=run, metric_key=OF_EACH[0], max_results=25_000)
+
+    def at_once(ask: Callable[[str], httpx.Response], of: Iterable[str]) -> httpx.Response:
+        """Return when the last of them is answered, as a page is complete then."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(ask, of))[-1]
+
     filtered = {**listed, "filter": "metrics.accept_rate > 0.5 AND params.threshold = '0.5'"}
     return {
         "list of runs": lambda: post("runs/search", listed),
@@ -118,7 +137,9 @@ def requests(server: MlflowServer) -> dict[str, Callable[[], httpx.Response]]:
         "page of a run": lambda: get("runs/get", run_id=child),
         "a chart of one run": lambda: get(bulk, run_ids=child, **one_metric),
         "four runs compared, all that the page asks for": compared,
-        "a chart of four runs": lambda: get(bulk, run_ids=children, **one_metric),
+        "a chart of a session and its four runs": lambda: chart(OF_EACH[0]),
+        "three such charts at once": lambda: at_once(chart, OF_EACH),
+        "every point of a metric of four runs": lambda: at_once(points, children[:4]),
         "list of its tables": lambda: get("artifacts/list", run_id=child, path="attempts"),
         "one table": lambda: httpx.get(
             f"{server.url}/get-artifact", params={"path": files[0]["path"], "run_uuid": child}

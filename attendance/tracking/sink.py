@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attendance.domain.model import Decision
 from attendance.errors import TrackingError
-from attendance.tracking import probe, values
+from attendance.tracking import planning, probe, values
 from attendance.tracking.attempt_note import SET_DIGITS, note_on
 from attendance.tracking.attempt_runs import RunKeeper, key_of
 from attendance.tracking.attempt_tables import AttemptTables
@@ -123,6 +123,8 @@ class MlflowSink:
             if parameter_set is None:
                 entries.append(Tag(run, "mlflow.note.content", note_on(keeper.children(run))))
             self._put(keeper, run, entries)
+        if parameter_set is None:  # the last of a round
+            planning.refresh(self._uri)
 
     def finish(self, session: Session) -> None:
         """End the runs of a session; they are then FINISHED. Ending them again changes nothing.
