@@ -57,14 +57,21 @@ def _of_one(report: ErrorReport) -> str:
 def advised(report: ErrorReport) -> float:
     """The threshold in the first line of one report's note, to the thousandth that it shows."""
     wanted = report.target.threshold if report.target is not None else None
+    if wanted is None and _nothing_to_gain(report):
+        return report.threshold
     return float(distance(wanted or _clean(report) or report.equal.threshold))
 
 
 def _best_guess(report: ErrorReport) -> str:
-    """Where the target cannot be said: the equal error rate's threshold, unless it took somebody for somebody else; then, as
-    for a sweep, the loosest that did not."""
+    """Where the target cannot be said: the one in use, where no search went wrong with it; else the equal error rate's
+    threshold, unless it took somebody for somebody else; then, as for a sweep, the loosest that did not."""
     said = report.target.sentence if report.target is not None else "Nobody was searched for, so no FPIR is known."
     at, rate = distance(report.equal.threshold), share(report.equal.rate)
+    if _nothing_to_gain(report):
+        return (
+            f"**Keep {report.threshold:g}**: it found everybody and named nobody wrong, so a looser one gains nothing here, "
+            f"and strangers of whom there is no picture may be nearer. {said}"
+        )
     clean = _clean(report)
     if clean is None:
         return f"**{at} is the best guess so far**: misses and false matches are equal there, {rate} each. {said}"
@@ -73,6 +80,14 @@ def _best_guess(report: ErrorReport) -> str:
         f"FNMR of {_on_curves(report, clean)[1]}. Misses and false matches are equal, {rate} each, at {at}, which is too "
         f"loose for searches. {said}"
     )
+
+
+def _nothing_to_gain(report: ErrorReport) -> bool:
+    """Whether no search went wrong at the threshold in use, and it is no looser than what would be guessed without it."""
+    searched = report.identification
+    if searched is None or searched.fnir is None or searched.fnir.errors or searched.fpir.errors or report.fmr.errors:
+        return False
+    return report.threshold <= (_clean(report) or report.equal.threshold)
 
 
 def _clean(report: ErrorReport) -> float | None:

@@ -143,7 +143,9 @@ def _limits(measured: Measured, data: Data) -> list[str]:
     """What a reader must not take the numbers for."""
     people = data.people
     several = f"{data.people_with_several} of them with more than one picture"
-    pairs = many(people * (people - 1) // 2, "pair of people", "pairs of people")
+    listed = measured.searches is None  # of which not everybody is compared with everybody
+    count = measured.comparisons.impostor.independent if listed else people * (people - 1) // 2
+    pairs = many(count, "pair of people", "pairs of people")
     said = [
         f"The comparisons are of {many(people, 'person', 'people')} ({several}), so of {pairs}.",
         FEW,

@@ -100,6 +100,7 @@ def test_a_list_of_pairs_as_lfw_has_it(tmp_path: Path) -> None:
     report = only(evaluation)
     assert (report.fnmr.of, report.fmr.of) == (2, 2)
     assert report.identification is None
+    assert "so of 2 pairs of people." in " ".join(report.notes), "of four people, six pairs, two were listed"
     assert len(engine.seen) == 7, "pictures that no pair names are not looked at"
     genuine = [np.linalg.norm(embedding(picture(p, a)) - embedding(picture(p, b))) for p, a, b in ((0, 0, 1), (1, 1, 2))]
     assert report.equal.threshold > max(genuine)

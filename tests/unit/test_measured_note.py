@@ -31,12 +31,20 @@ def answerable(report: ErrorReport, threshold: float) -> ErrorReport:
     return replace(report, target=found)
 
 
+def missing_one(report: ErrorReport) -> ErrorReport:
+    """As if one search for somebody who is enrolled had not found them at the threshold in use."""
+    searched = report.identification
+    assert searched is not None
+    assert searched.fnir is not None
+    return replace(report, identification=replace(searched, fnir=replace(searched.fnir, errors=1, rate=1 / 32)))
+
+
 def table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
 
 
 def test_of_one_measurement_the_table_has_what_was_measured_and_what_is_suggested(calibration: Calibration) -> None:
-    report = calibration.report()
+    report = missing_one(calibration.report())
     text = note([report])
     assert text.splitlines()[0].startswith("**0.791 is the best guess so far**")
     assert "can't be said with 32 searches" in text.splitlines()[0]
@@ -49,7 +57,7 @@ def test_of_one_measurement_the_table_has_what_was_measured_and_what_is_suggeste
 
 
 def test_the_best_guess_takes_nobody_for_somebody_else(calibration: Calibration) -> None:
-    report = calibration.report()
+    report = missing_one(calibration.report())
     assert report.target is not None
     close = replace(report, target=replace(report.target, free=0.4123))
     text = note([close])
@@ -60,6 +68,25 @@ def test_the_best_guess_takes_nobody_for_somebody_else(calibration: Calibration)
     matched = replace(report.curves, fmr=tuple(float(t > 0.3) for t in report.curves.thresholds))
     assert (advised(report), advised(close), advised(answerable(report, 0.6127))) == (0.791, 0.412, 0.612)
     assert note([replace(close, curves=matched)]).startswith("**0.300 is the best guess so far**")
+
+
+def test_where_no_search_went_wrong_a_looser_one_is_not_advised(calibration: Calibration) -> None:
+    report = calibration.report()
+    text = note([report])
+    assert text.startswith("**Keep 0.3**: it found everybody and named nobody wrong")
+    assert "can't be said with 32 searches" in text.splitlines()[0]
+    assert advised(report) == 0.3
+    loose = calibration.report(threshold=0.85)
+    assert loose.identification is not None
+    assert loose.identification.fnir is not None
+    assert (loose.fmr.errors, loose.identification.fpir.errors, loose.identification.fnir.errors) == (0, 0, 0)
+    assert note([loose]).startswith("**0.791 is the best guess so far**"), "looser than the middle of the gap"
+    searched = report.identification
+    assert searched is not None
+    assert searched.fnir is not None
+    named = replace(report, identification=replace(searched, fpir=replace(searched.fpir, errors=1)))
+    nobody = replace(report, identification=None, target=None)
+    assert (advised(named), advised(nobody)) == (0.791, 0.791)
 
 
 def test_what_keeps_the_target_is_what_to_use(calibration: Calibration) -> None:
