@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attendance.logs import masked
 from attendance.services.calibration_charts import charts, standalone
-from attendance.services.measured_note import advised, note, recommended, swept
+from attendance.services.measured_note import advised, answer, note, recommended, swept
 from attendance.services.scores import lines_in, write
 from attendance.tracking.tracker import MLflowTracker
 
@@ -44,7 +44,7 @@ def track(
         data: what the data are called.
         scores: of which the reports are; sent without ids where there are no more than ``SCORES``.
         tracking_uri: None: as ``MLflowTracker`` chooses it.
-        tags: further ones of the run.
+        tags: further ones of the run, which then is of a recogniser that may never be used: its answer stays its own.
 
     Returns:
         a sentence on where it is, or that not all of it is there.
@@ -66,6 +66,8 @@ def track(
                 tracker.set_tag("mlflow.note.content", note(reports, link))
         _log_files(tracker, first, page, scores)
         known = run.info.run_id is not None  # asked here, so that the import of MLflow is none of the time to settle
+        if not tags:
+            run.describe_experiment(answer(reports))  # what an engineer sees first, before any run is opened
     if not run or not known:
         return f"Not tracked: MLflow at {masked(tracker.tracking_uri)} was not reached."
     name = f"{run.info.run_name} in the experiment {EXPERIMENT} at {masked(tracker.tracking_uri)}"

@@ -38,6 +38,13 @@ def note(reports: Sequence[ErrorReport], comparison: str | None = None) -> str:
     return (_of_sweep(reports, comparison) if len(reports) > 1 else _of_one(first)) + "\n" + measured + _FOOT
 
 
+def answer(reports: Sequence[ErrorReport]) -> str:
+    """The first line of the note alone, with what it was measured on: for those who have not opened a run yet."""
+    data = reports[0].data
+    advice, _, _ = note(reports).partition("\n")
+    return f"{advice} Measured on {many(data.people, 'person', 'people')}, {many(data.pictures, 'picture')}:"
+
+
 def _of_one(report: ErrorReport) -> str:
     """The threshold in use beside those that are suggested, each with its rates."""
     found = [one for one in suggestions(report) if one.threshold is not None]

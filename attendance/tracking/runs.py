@@ -97,6 +97,21 @@ class TrackedRun:
             return None
         return views.run_link(uri, info.experiment_id, info.run_id)
 
+    def describe_experiment(self, text: str) -> None:
+        """Say this above the runs of the experiment, in the place of what stood there, with a link to this run.
+
+        Nothing is said where the server was not reached, which alone knows the ids.
+
+        Args:
+            text: Markdown; of its lines MLflow shows the first and folds the rest.
+        """
+        info = self.info
+        if self._uri is None or info.run_id is None or info.experiment_id is None:
+            return
+        seen = f" [{info.run_name}]({views.run_place(info.experiment_id, info.run_id)})"
+        whole = text[: views.NOTE_LENGTH - len(seen)] + seen
+        worker_for(self._uri).put(View(self._run, views.NOTE_TAG, whole))
+
     def compare_children(self, parameters: Sequence[str], metrics: Sequence[str]) -> str | None:
         """Lay out a page of MLflow's that compares the run's children, and give the link to it from the run's description.
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VIEW_TAG = "mlflow.sharedViewState."
+NOTE_TAG = "mlflow.note.content"  # shown as the description of a run, and above an experiment's pages
+NOTE_LENGTH = 5_000  # of an experiment's tag (mlflow/utils/validation.py of 3.17)
 _TRAINING = "workflowType=machine_learning"  # else a new visitor gets the pages about language models
 _USER_INFO = re.compile(r"(?<=//)[^/@]*@")
 
@@ -69,9 +71,14 @@ def runs_link(experiment_id: str, run_ids: Sequence[str]) -> str:
     return f"#/compare-runs?runs={runs}&experiments={experiments}"
 
 
+def run_place(experiment_id: str, run_id: str) -> str:
+    """A run's page, from any other page of the same server."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{_TRAINING}"
+
+
 def run_link(uri: str, experiment_id: str, run_id: str) -> str | None:
     """A run's page, without the user name and password of the URI; None where the URI is no server's."""
     if not uri.startswith(("http://", "https://")):
         return None
     server = _USER_INFO.sub("", uri).rstrip("/")
-    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}?{_TRAINING}"
+    return f"{server}/{run_place(experiment_id, run_id)}"

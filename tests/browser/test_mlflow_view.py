@@ -42,6 +42,10 @@ def test_the_printed_address_leads_to_the_combinations_side_by_side(sweep: str, 
     printed = re.search(r"Its page: (http\S+)$", sweep)
     assert printed is not None, sweep
     page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto(printed[1].split("/#")[0])
+    page.get_by_role("link", name="face-attendance-thresholds", exact=True).first.click(timeout=LONG_MS)
+    expect(page.get_by_text("Use threshold 0.35.").first).to_be_visible(timeout=LONG_MS)  # one click, and no run is open yet
+    page.screenshot(path=tmp_path / "experiment.png")
     page.goto(printed[1])
     link = page.get_by_role("link", name="See them side by side")
     expect(link).to_be_visible(timeout=LONG_MS)

@@ -83,6 +83,11 @@ def test_a_calibration_is_one_run_with_all_that_a_reader_needs(uri: str, calibra
     at = report.curves.thresholds.index(0.3)
     assert curve[300] == pytest.approx(report.curves.fnmr[at])
     assert "Person" not in str(run.to_dictionary()), "nobody's name is sent"
+    above = client.get_experiment(experiment.experiment_id).tags["mlflow.note.content"]
+    assert above.startswith(note([report]).splitlines()[0])
+    assert f"#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}?" in above
+    track([calibration.report(threshold=0.4)], "", data="others", tracking_uri=uri, tags={"recogniser_version": "2"})
+    assert client.get_experiment(experiment.experiment_id).tags["mlflow.note.content"] == above, "a version's is its own"
 
 
 def test_a_sweep_is_a_parent_with_a_child_for_each_combination(uri: str, calibration: Calibration) -> None:
@@ -107,6 +112,7 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_combination(uri: str, calibra
     assert parent.data.tags["mlflow.note.content"] == note(reports, f"{link}&workflowType=machine_learning")
     experiment = client.get_experiment(experiment.experiment_id)
     view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+    assert experiment.tags["mlflow.note.content"].startswith("**Use threshold 0.3.** "), "the newest measurement's answer"
     assert view["searchFilter"] == f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     lines = view["compareRunCharts"][0]
     assert (lines["selectedParams"], lines["selectedMetrics"]) == (["threshold"], ["fmr", "fpir", "fnir", "fnmr"])

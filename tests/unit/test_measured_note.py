@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attendance.services.error_report import Target
-from attendance.services.measured_note import advised, note, recommended
+from attendance.services.measured_note import advised, answer, note, recommended
 from attendance.services.wording import share
 from tests.calibrations import calibrated
 
@@ -122,6 +122,13 @@ def test_with_too_few_pictures_what_took_nobody_for_another(calibration: Calibra
     assert best.threshold == 0.3
     assert "448 comparisons of different people gave no match" in why
     assert "up to 10.1 %" in why
+
+
+def test_the_answer_is_one_line_with_what_it_was_measured_on(calibration: Calibration) -> None:
+    report = calibration.report()
+    first = note([report]).splitlines()[0]
+    assert answer([report]) == f"{first} Measured on 8 people, 32 pictures:"
+    assert "side by side" not in answer([report, calibration.report(threshold=0.25)])
 
 
 def test_where_none_will_do_it_says_so(calibration: Calibration) -> None:

@@ -27,6 +27,7 @@ def test_a_runs_link_has_no_password() -> None:
     link = views.run_link("https://ann:hunter2@mlflow.example.org/base/", "3", "abc")
     assert link == "https://mlflow.example.org/base/#/experiments/3/runs/abc?workflowType=machine_learning"
     assert views.run_link("sqlite:///mlflow.db", "3", "abc") is None
+    assert link.endswith("/base/" + views.run_place("3", "abc"))
 
 
 def test_runs_to_compare_stand_in_the_link_as_json() -> None:
