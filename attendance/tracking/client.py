@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attendance.tracking import files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,27 +40,42 @@ def installed() -> bool:
 
 
 @contextmanager
-def bounded(timeout_s: float) -> Iterator[None]:
-    """Within: each request of this thread takes at most this long, is not repeated, and mlflow prints nothing."""
-    before = getattr(_here, "timeout_s", None)
-    _here.timeout_s = timeout_s
+def bounded(timeout_s: float, lock_s: float | None = None) -> Iterator[None]:
+    """Within: each request of this thread takes at most this long, is not repeated, and mlflow prints nothing.
+
+    With ``lock_s`` a statement fails where another process holds a SQLite file for so long; mlflow's own bound is 20 s.
+    """
+    before = getattr(_here, "timeout_s", None), getattr(_here, "lock_s", None)
+    _here.timeout_s, _here.lock_s = timeout_s, lock_s
     try:
         yield
     finally:
-        _here.timeout_s = before
+        _here.timeout_s, _here.lock_s = before
 
 
-def open_client(uri: str) -> MlflowClient:
+def open_client(uri: str, lock_s: float | None = None) -> MlflowClient:
     """A client of this store; may take seconds, since mlflow is imported and a new database gets its tables.
+
+    Args:
+        uri: of the store.
+        lock_s: with it, a local file that cannot be written, or that another process holds for so long, is not opened, nor
+            mlflow imported for it: mlflow would wait for minutes.
 
     Raises:
         ImportError: mlflow is not there, or broken.
         MlflowException: the URI is none that mlflow takes, or the database cannot be opened.
+        OSError, sqlite3.Error: see ``files.check``.
     """
+    file = None if lock_s is None else files.file_of(uri)
     with _opening:
+        if file is not None and _prepared_in is None:
+            with _alone_with(uri):  # another process may hold it to make its tables, which takes seconds and is waited for
+                files.check(file, lock_s or 0)
         _prepare()
         if uri.startswith("sqlite:"):  # an embedded database is opened under the lock too, so that no fork falls in between
             with _alone_with(uri):
+                if file is not None:
+                    files.check(file, lock_s or 0)
                 return _client(uri)
     return _client(uri)
 
@@ -83,6 +100,8 @@ def _prepare() -> None:
         _answer_here(variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT, lambda _timeout_s: True)
         _answer_here(variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, lambda _timeout_s: False)
         importlib.import_module("mlflow")
+        engines = importlib.import_module("sqlalchemy.engine").Engine
+        importlib.import_module("sqlalchemy.event").listen(engines, "before_cursor_execute", _wait_less, retval=True)
         for handler in logging.getLogger("mlflow").handlers:
             handler.addFilter(_elsewhere)
     else:
@@ -119,6 +138,14 @@ def _answer_here(variable: Any, answer: Any) -> None:
         return original() if timeout_s is None else answer(timeout_s)
 
     variable.get = get
+
+
+def _wait_less(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+    """Let "PRAGMA busy_timeout = 20000;", with which each of mlflow's sessions begins, say our bound in a sending thread."""
+    lock_s = getattr(_here, "lock_s", None)
+    if lock_s is not None and statement.startswith("PRAGMA busy_timeout"):
+        return f"PRAGMA busy_timeout = {round(lock_s * 1000)}", parameters
+    return statement, parameters
 
 
 def _elsewhere(_record: logging.LogRecord) -> bool:

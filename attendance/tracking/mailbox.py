@@ -74,8 +74,8 @@ class Mailbox(ABC):
             return True
 
     def wait(self, done: Callable[[], bool], longest_s: float, silence_s: float = math.inf) -> bool:
-        """Wait until it is done, as long as that can be expected soon: not while the server is away, not longer than a
-        server has left a request without an answer for ``silence_s``, and at most ``longest_s`` once mlflow is imported."""
+        """Wait until it is done, as long as that can be expected soon: not while the server or file is away, not longer than
+        a request has been without an answer for ``silence_s``, and at most ``longest_s`` once mlflow is imported."""
         began = time.monotonic()
         with self._changed:
             while not done():
@@ -86,7 +86,7 @@ class Mailbox(ABC):
                     left = began + self.limits.start_s - now
                 else:
                     left = max(began, self._opened_at) + longest_s - now
-                if self._asked_at is not None and not self.local:
+                if self._asked_at is not None:
                     patience_s = max(silence_s, self.limits.upload_silence_s) if self._uploading else silence_s
                     left = min(left, self._asked_at + patience_s - now)
                 if left <= 0:

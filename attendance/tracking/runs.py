@@ -154,5 +154,5 @@ def wait_for_end(worker: Worker, run: Run, settle_s: float | None) -> None:
 
     if settle_s is not None:
         worker.settle(done, settle_s)
-    elif worker.local and not worker.wait(done, worker.limits.write_s):
+    elif worker.local and not worker.wait(done, worker.limits.write_s, worker.limits.silence_s):
         worker.stalled()

@@ -48,19 +48,20 @@ class Sender:
 
     Args:
         uri: of the tracking.
-        limits: ``call_s`` and ``artifact_s``.
+        limits: ``call_s``, ``artifact_s`` and ``lock_s``.
         heard: called after each answer of the server; one request of ours may need several.
     """
 
     def __init__(self, uri: str, limits: Limits, heard: Callable[[], None] = lambda: None) -> None:
         self._limits = limits
-        with bounded(limits.call_s):
-            self._client: MlflowClient = _Heard(open_client(uri), heard)  # type: ignore[assignment]  # acts as one
+        with bounded(limits.call_s, limits.lock_s):
+            self._client: MlflowClient = _Heard(open_client(uri, limits.lock_s), heard)  # type: ignore[assignment]  # acts as one
         self._experiments: dict[str, str] = {}
 
     def send(self, request: Request, *, again: bool) -> None:
         """Make this request; ``again`` says that it may have arrived before, unanswered."""
-        with bounded(self._limits.artifact_s if isinstance(request, Artifact) else self._limits.call_s):
+        bound_s = self._limits.artifact_s if isinstance(request, Artifact) else self._limits.call_s
+        with bounded(bound_s, self._limits.lock_s):
             if isinstance(request, Start):
                 self._start(request.run, again=again)
             elif isinstance(request, Batch):
@@ -78,7 +79,7 @@ class Sender:
     def answers(self) -> bool:
         """Whether the server answers a harmless question."""
         try:
-            with bounded(self._limits.call_s):
+            with bounded(self._limits.call_s, self._limits.lock_s):
                 self._client.search_experiments(max_results=1)
         except Exception:  # noqa: BLE001  # whatever it is, it is no answer
             return False

@@ -58,7 +58,7 @@ class MLflowTracker:
         tracking_uri: where MLflow keeps runs; None: ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``.
         settle_s: seconds that the end of an outermost run may wait until what was logged has arrived, though not for a
             server that is away; 0: never. None: a server is not waited for, a local file (``sqlite:``) until it is written,
-            a few seconds at most (``Limits``).
+            a few seconds at most (``Limits``), and not for one that is locked or cannot be written.
 
     Attributes:
         experiment_name: as MLflow takes it.
@@ -83,7 +83,8 @@ class MLflowTracker:
         """A run for the block: FINISHED after it, FAILED where an exception leaves it, KILLED on Ctrl-C.
 
         Neither its start nor its end waits for a server, unless ``settle_s`` says so: what was logged arrives soon after,
-        and ``flush`` waits for it. After the end of an outermost run, what went to a local file is there.
+        and ``flush`` waits for it. After the end of an outermost run, what went to a local file is there, unless the file
+        could not be written.
 
         Args:
             run_name: MLflow makes one up where there is none.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # What MLflow's own words mean for whoever has to mend it.
 _MEANS = {
+    "database is locked": "another process holds the file",
     "error code 401": "the user name, password or token is wrong or missing",
     "error code 403": "the server does not allow it, or does not know its own address (--allowed-hosts)",
     "error code 413": "a proxy in front of the server refuses requests of this size",
@@ -24,8 +25,9 @@ _MEANS = {
 def say(error: BaseException) -> str:
     """An error for a log: its kind and first line, without secrets. Of a long one the middle is left out: MLflow's errors
     say at their start what was asked, and at their end what was wrong. Where we know what it means, that comes first."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    means = next((f"{plain}: " for words, plain in _MEANS.items() if words in first), "")
+    text = str(error).strip()
+    first = (text.splitlines() or [""])[0]
+    means = next((f"{plain}: " for words, plain in _MEANS.items() if words in text), "")
     page = first.find(". Response body: '<")  # of a proxy
     whole = masked(f"{means}{type(error).__name__}: {first if page < 0 else first[:page]}")
     return whole if len(whole) <= 300 else f"{whole[:149]} … {whole[-148:]}"

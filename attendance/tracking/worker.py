@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from random import SystemRandom
@@ -11,7 +12,7 @@ import structlog
 
 from attendance.errors import TrackingError
 from attendance.logs import masked
-from attendance.tracking import probe
+from attendance.tracking import files, probe
 from attendance.tracking.batches import Batch, gather
 from attendance.tracking.entries import Artifact, End, Start
 from attendance.tracking.limits import LIMITS, Limits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _CHUNK = 5_000  # calls that are gathered into requests at once
+_BRIEFLY_S = 0.02  # SQLite refuses at once where two connections would wait for each other
 _random = SystemRandom()
 
 
@@ -35,6 +37,7 @@ class Worker(Mailbox):
         self._sender: Sender | None = None
         self._at_work = threading.Lock()  # held while a request is made
         self._hurry = False  # the process ends: no more pauses
+        self._hurry_at = 0.0  # since when, monotonic
         self._said_away = False
 
     def hold(self) -> bool:
@@ -49,18 +52,15 @@ class Worker(Mailbox):
 
     def close(self) -> None:
         """At the end of the process: what waits is tried again without a pause. A server gets one chance, one that has never
-        answered is only looked for. What is left is counted and lost."""
-        imported = self._away or self._opened_at is not None  # what failed was mlflow's to say, or nothing is there
+        answered is only looked for, and a file that is locked gets ``exit_lock_s``. What is left is counted and lost."""
         never = self._away and self._sender is None and not probe.answers(self.uri, self.limits.probe_s)
         if not never:
             with self._changed:
-                self._hurry = True
+                self._hurry, self._hurry_at = True, time.monotonic()
                 self._away = False  # a further failure sets it again
                 self._changed.notify_all()
-            if self.local:
-                self.flush(self.limits.exit_s + (0 if imported else self.limits.start_s))
-            else:
-                self.wait(self.idle, self.limits.exit_answering_s, self.limits.exit_silence_s)
+            longest_s = self.limits.exit_s if self.local else self.limits.exit_answering_s
+            self.wait(self.idle, longest_s, self.limits.exit_silence_s)
         if left := self.waiting():
             log.warning("tracking_calls_lost", tracking_uri=masked(self.uri), calls=left, why="the process ends")
             self._abandon()
@@ -69,7 +69,7 @@ class Worker(Mailbox):
     def stalled(self) -> None:
         """Somebody's patience with a local file is over: nobody waits for it until it is written again, and it is said."""
         if not self.idle():
-            self._failed(TimeoutError("it is not being written; another process may have locked it"))
+            self._failed(TimeoutError("it has not been written in time; its disk is slow, or hangs"))
 
     def _start(self) -> bool:
         self._thread = threading.Thread(target=self._work, name="attend-tracking", daemon=True)
@@ -105,7 +105,7 @@ class Worker(Mailbox):
 
     def _deliver(self, request: Request) -> None:
         """See one request to its end: arrived, or refused for good."""
-        tries = 0
+        began, tries, again = time.monotonic(), 0, False
         while not self._unusable:
             if request.run.lost:
                 return self._give_up(request, None)
@@ -116,17 +116,42 @@ class Worker(Mailbox):
                         return None
                     self._uploading = isinstance(request, Artifact)
                     self._heard()
-                    sender.send(request, again=tries > 0)
+                    sender.send(request, again=again)
             except Exception as error:  # noqa: BLE001  # whatever it is, it stays in this thread
-                tries += 1
+                again = True
                 self._ask(None)
-                if is_at_fault(error) or (tries >= self.limits.retries_alone and self._answers()):
+                if files.is_locked(error) and self._is_patient(began):
+                    time.sleep(_BRIEFLY_S)
+                    continue
+                tries += 1
+                alone = tries >= self.limits.retries_alone and not files.is_the_files(error)
+                if is_at_fault(error) or (alone and self._answers()):
                     return self._refused(request, error)
                 self._failed(error)
                 self._pause(tries)
             else:
                 return self._arrived(request)
         return None
+
+    def _is_patient(self, began: float) -> bool:
+        """Whether a lock is one of many short ones, since others write meanwhile; at the end of the process, whether it may
+        still end."""
+        if self._hurry:
+            return time.monotonic() - self._hurry_at < self.limits.exit_lock_s
+        tried_s = time.monotonic() - began
+        return tried_s < self.limits.silence_s and min(tried_s, files.still_s(self.uri)) < self.limits.lock_s
+
+    def _there(self) -> bool:
+        """Whether the server answers, or the file can be written."""
+        file = files.file_of(self.uri)
+        if file is None:
+            return probe.answers(self.uri, self.limits.probe_s)
+        try:
+            with self._at_work:
+                files.check(file, self.limits.lock_s)
+        except (OSError, sqlite3.Error):
+            return False
+        return True
 
     def _answers(self) -> bool:
         """Whether it is this request alone that fails; not asked in the hurry of an exit."""
@@ -187,12 +212,12 @@ class Worker(Mailbox):
             if self._hurry:
                 self._changed.wait(0.05)
                 return
-        asks = pause_s > self.limits.look_s and not probe.answers(self.uri, self.limits.probe_s)
+        asks = pause_s > self.limits.look_s and not self._there()
         while (left := until - time.monotonic()) > 0:
             with self._changed:
                 if self._changed.wait_for(lambda: self._hurry, min(left, self.limits.look_s) if asks else left):
                     return
-            if asks and probe.answers(self.uri, self.limits.probe_s):
+            if asks and self._there():
                 return
 
     def _refused(self, request: Request, error: Exception) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from attendance.domain.model import Outcome
 from attendance.errors import StoreUnavailableError
+from tests.disks import Folder, mount
 from tests.store_children import fill_until_refused
 from tests.store_makers import MODEL, PICTURE, attempt, person, reference, references
 
@@ -31,13 +31,6 @@ def timeout_s() -> float:
     return 0.5
 
 
-def mount(folder: Path, *options: str) -> None:
-    folder.mkdir(exist_ok=True)
-    command = ["mount", *options, str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("needs to mount a file system (root, and a container that lets it)")
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB."""
@@ -45,31 +38,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount(folder, "-t", "tmpfs", "-o", "size=2m", "tmpfs")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-class Folder:
-    """A folder that can be made read-only, for root too."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self._mounted = os.geteuid() == 0
-        if self._mounted:
-            mount(path, "--bind", str(path))
-
-    def writable(self, yes: bool) -> None:
-        if self._mounted:
-            mode = "rw" if yes else "ro"
-            subprocess.run(["mount", "-o", f"remount,bind,{mode}", str(self.path)], check=True)
-            return
-        for file in self.path.iterdir():
-            file.chmod(0o600 if yes else 0o400)
-        self.path.chmod(0o700 if yes else 0o500)
-
-    def close(self) -> None:
-        self.writable(True)
-        if self._mounted:
-            subprocess.run(["umount", "--lazy", str(self.path)], check=True)
 
 
 @pytest.fixture
