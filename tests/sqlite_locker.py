@@ -25,12 +25,14 @@ AGAIN = """
 import select, sqlite3, sys, time
 file = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 sys.stdin.readline()
+file.execute("CREATE TABLE another_writers (a)")
 print("held", flush=True)
 while not select.select([sys.stdin], [], [], 0)[0]:
     file.execute("BEGIN IMMEDIATE")
-    time.sleep(0.04)
-    file.execute("ROLLBACK")
-    time.sleep(0.04)
+    file.execute("INSERT INTO another_writers VALUES (1)")
+    time.sleep(0.06)
+    file.execute("COMMIT")
+    time.sleep(0.015)
 """
 
 
@@ -41,7 +43,7 @@ class Locker:
         file: an SQLite database.
         how: the statement that locks it.
         half: something is written, but not committed.
-        briefly: for 40 ms of every 80 ms instead.
+        briefly: for 60 ms of every 75 ms instead, in which a row is written.
     """
 
     def __init__(self, file: Path, how: str = "BEGIN IMMEDIATE", *, half: bool = False, briefly: bool = False) -> None:

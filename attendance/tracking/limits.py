@@ -27,7 +27,7 @@ class Limits:
         silence_s: both end earlier where a request has gone without an answer for so long, from a disk that hangs too.
         fork_s: how long a fork may wait for a request that is under way to a server.
         exit_s: the longest that the end of the process may wait for a local file.
-        exit_lock_s: the same as lock_s, at the end of the process, after which what waits is lost.
+        exit_lock_s: the same where it is locked or cannot be written, after which what waits is lost.
         exit_answering_s: the same for a server, as long as it answers.
         exit_silence_s: the same as silence_s, at the end of the process.
         upload_silence_s: the same for an upload, in which a server has nothing to say until it is over.

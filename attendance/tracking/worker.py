@@ -120,12 +120,14 @@ class Worker(Mailbox):
             except Exception as error:  # noqa: BLE001  # whatever it is, it stays in this thread
                 again = True
                 self._ask(None)
-                if files.is_locked(error) and self._is_patient(began):
+                files_fault = files.is_the_files(error)
+                at_fault = is_at_fault(error) and not files_fault
+                if self.local and not at_fault and self._is_patient(error, began):
                     time.sleep(_BRIEFLY_S)
                     continue
                 tries += 1
-                alone = tries >= self.limits.retries_alone and not files.is_the_files(error)
-                if is_at_fault(error) or (alone and self._answers()):
+                alone = tries >= self.limits.retries_alone and not files_fault
+                if at_fault or (alone and self._answers()):
                     return self._refused(request, error)
                 self._failed(error)
                 self._pause(tries)
@@ -133,11 +135,14 @@ class Worker(Mailbox):
                 return self._arrived(request)
         return None
 
-    def _is_patient(self, began: float) -> bool:
-        """Whether a lock is one of many short ones, since others write meanwhile; at the end of the process, whether it may
-        still end."""
+    def _is_patient(self, error: Exception, began: float) -> bool:
+        """Whether a request to a local file is tried again at once: where a lock is one of many short ones, since others
+        write meanwhile. At the end of the process whatever it is may end, and a parent may still write the run it began."""
         if self._hurry:
-            return time.monotonic() - self._hurry_at < self.limits.exit_lock_s
+            of_parent = isinstance(error, TrackingError) and self._sender is not None
+            return time.monotonic() - self._hurry_at < (self.limits.exit_s if of_parent else self.limits.exit_lock_s)
+        if not files.is_locked(error):
+            return False
         tried_s = time.monotonic() - began
         return tried_s < self.limits.silence_s and min(tried_s, files.still_s(self.uri)) < self.limits.lock_s
 

@@ -160,7 +160,7 @@ def test_a_lock_of_minutes_is_no_refusal(tracker: MLflowTracker, file: Path, sai
 
 
 def test_short_locks_are_waited_for(tracker: MLflowTracker, file: Path, said: list[Any]) -> None:
-    """Half of the time somebody else holds the file; what was logged can still be read when a block is left."""
+    """Most of the time somebody else holds the file, and writes; what was logged can still be read when a block is left."""
     names = ["before"]
     block(tracker, "before")
     with Locker(file, briefly=True) as locker:
