@@ -23,6 +23,7 @@ from attendance.export.place import Place
 from attendance.export.sorting import SortedLines
 from attendance.export.stage import Stage, private
 from attendance.export.summary import Difference, Problems, Summary, difference
+from attendance.export.swap import flushing
 from attendance.export.twin import adopt, renew
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
             stage = Stage(place.begin(), place.folder, before.same, listed, writes=not wish.dry_run)
             run = _Run(snapshot, stage, before, writer, wish, progress, place)
             if not run.records():
-                run.pictures(store.count_references)
+                with flushing(stage.root):
+                    run.pictures(store.count_references)
                 run.rest()
             summary = run.summary(place.folder)
             if summary.changed and not wish.dry_run:

@@ -64,7 +64,8 @@ def line(record: Mapping[str, Any]) -> str:
 
 def time_text(moment: datetime) -> str:
     """``2026-03-01T08:02:11.123Z``: sorts as the times do."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def picture_path(folder: str, index: int) -> str:

@@ -8,7 +8,6 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from attendance.errors import StoreUnavailableError
-from attendance.export.ahead import ahead
 from attendance.export.arrange import arranged
 from attendance.export.index import File, Known
 from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, line, picture_path
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 _PEOPLE = 100  # people whose templates are held at a time
 _TRIES = 20  # to read somebody who is being changed
 _HELD = 8_000_000  # bytes of one person's older pictures held in memory; more wait in a file
-_RECORD = 1_000  # bytes of a picture's record without the picture, about
 Record = TypeVar("Record")
 
 
@@ -173,7 +171,7 @@ class PeopleWriter:
             for _, folder, _ in people:
                 self._stage.clear(f"{IMAGES}/{folder}")
         references = {file.reference_id: file for file in trusted.values() if file.reference_id}
-        pictures = self._readable(ahead(self._snapshot.pictures(ids, known=references), _weight))
+        pictures = self._readable(self._snapshot.pictures(ids, known=references))
         groups = groupby(pictures, key=lambda picture: picture.person_id)
         group = next(groups, None)
         found = {}
@@ -259,11 +257,6 @@ class InStep:
         while self._next is not None and self._next.person_id < person_id:
             self._next = next(self._people, None)
         return self._next if self._next is not None and self._next.person_id == person_id else None
-
-
-def _weight(picture: StoredPicture | Broken) -> int:
-    """In memory, about."""
-    return _RECORD + len(getattr(picture, "picture", None) or b"")
 
 
 def _trusted(people: Iterable[tuple[str, Known | None]], stage: Stage) -> dict[str, File]:

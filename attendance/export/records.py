@@ -16,6 +16,8 @@ from attendance.export.layout import line, media_type, time_text
 from attendance.store.codec import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from attendance.domain.model import AuditEntry, Kept
     from attendance.export.arrange import Arranged
     from attendance.store.archive import StoredAttempt, StoredPicture, StoredTemplate
@@ -44,9 +46,16 @@ def picture_row(one: Arranged, file: str, media: str) -> dict[str, Any]:
         "sha256": picture.sha256,
         "size": picture.size,
         "media_type": media,
-        "created_at": _text(picture.created_at),
-        "quality": _text(picture.quality),
+        "created_at": time_text(picture.created_at) if picture.created_at else None,
+        "quality": _numbers(picture.quality),
     }
+
+
+def _numbers(quality: Mapping[str, float] | None) -> Any:
+    """Looked through only where they are not all what they should be."""
+    if quality is None or all(type(value) is float and math.isfinite(value) for value in quality.values()):
+        return quality
+    return _text(quality)
 
 
 def media_of(picture: StoredPicture) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import sys
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h; renameat2(2), since Linux 3.15
 _RENAME_SWAP = 2  # sys/stdio.h of macOS; renamex_np(2)
+_OFTEN_S = 0.5  # between two times
 _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}  # the kernel, or this file system
 
 
@@ -49,6 +53,25 @@ def flush(folder: Path) -> None:
             raise OSError(number, os.strerror(number), str(folder))
     finally:
         os.close(opened)
+
+
+@contextlib.contextmanager
+def flushing(folder: Path) -> Iterator[None]:
+    """Write to the disk meanwhile, from time to time, so that the last ``flush`` has little left to wait for."""
+    done = threading.Event()
+
+    def often() -> None:
+        while not done.wait(_OFTEN_S):
+            with contextlib.suppress(OSError):  # the last one tells
+                flush(folder)
+
+    thread = threading.Thread(target=often, name="export-flush", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -113,7 +113,7 @@ class Snapshot(Protocol):
     def changed(self, people: Sequence[Enrolled]) -> dict[str, Enrolled | Broken | None]:
         """Those of these people who changed since they were read, by id, as they are now; None: removed."""
 
-    def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
+    def pictures(self, person_ids: Sequence[str], known: Collection[str] = ()) -> Iterator[StoredPicture | Broken]:
         """These people's pictures, one person after another in the order given, a person's in no particular order.
 
         The bytes of those in ``known`` (reference ids) are left out, unless an older app may have changed them.

@@ -6,7 +6,6 @@ A person's token changes with everything that this app does to the person, so wh
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import contextmanager
 from itertools import chain
@@ -14,35 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 from attendance.domain.names import name_key
 from attendance.errors import CorruptRecordError
+from attendance.store.ahead import ahead
 from attendance.store.archive import Broken, Enrolled, StoredAttempt, StoredPicture, StoredTemplate
 from attendance.store.codec import attempt_from_dict, audit_from_dict, kept_from_dict
-from attendance.store.digests import whole_digest
 from attendance.store.mongo_attendance import Names, to_check_in
 from attendance.store.mongo_documents import (
     BELONGING,
     LEGACY,
-    WITHOUT_BYTES,
     Belonging,
-    legacy_pictures,
-    picture_bytes,
-    reference,
 )
 from attendance.store.mongo_errors import guarded
 from attendance.store.mongo_legacy import listed_pictures
 from attendance.store.mongo_people import PRESENT, to_person
+from attendance.store.mongo_pictures import read_pictures
 from attendance.store.mongo_templates import read_active
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from attendance.domain.model import AuditEntry, CheckIn, Kept
     from attendance.store.mongo_schema import Rooms
 
 Document = dict[str, Any]
 
-_IDS = 200  # people or pictures that are looked up in one query
-_INDEXES = 2**30  # of pictures; an older app's beyond it is no index, and others still fit behind the last
-_BYTES = 8_000_000  # of pictures held at a time
+_IDS = 200  # people or attempts that are looked up in one query
+_PEOPLE = 25  # whose templates are read in one query
 REMOVED = {"state": "removed"}
 _STATE = {"token": 1, "legacy_names": 1, "open": 1}
 
@@ -93,20 +88,9 @@ class MongoSnapshot:
         return found
 
     @guarded
-    def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
+    def pictures(self, person_ids: Sequence[str], known: Collection[str] = ()) -> Iterator[StoredPicture | Broken]:
         """See ``Snapshot.pictures``."""
-        for start in range(0, len(person_ids), _IDS):
-            ids = person_ids[start : start + _IDS]
-            people = {p["_id"]: p for p in self._rooms.people.find({"_id": {"$in": list(ids)}, **PRESENT}, BELONGING)}
-            belonging = Belonging.of(people.values())
-            ours: dict[str, list[Document]] = {}
-            for document in self._rooms.images.find({"person_id": {"$in": list(people)}}, WITHOUT_BYTES):
-                if (owner := belonging.picture_owner(document)) is not None:
-                    ours.setdefault(owner, []).append(document)
-            for person_id in ids:
-                if person_id in people:
-                    yield from self._ours(ours.get(person_id, ()), person_id, known)
-                    yield from self._older(people[person_id], belonging)
+        yield from read_pictures(self._rooms, person_ids, known)
 
     @guarded
     def strays(self) -> Iterator[Broken]:
@@ -121,10 +105,8 @@ class MongoSnapshot:
     @guarded
     def templates(self, person_ids: Sequence[str]) -> Iterator[StoredTemplate | Broken]:
         """See ``Snapshot.templates``."""
-        for start in range(0, len(person_ids), _IDS):
-            ids = list(person_ids[start : start + _IDS])
-            belonging = Belonging.of(self._rooms.people.find({"_id": {"$in": ids}, **PRESENT}, BELONGING))
-            for document in self._rooms.templates.find({"person_id": {"$in": ids}}):
+        for belonging, documents in ahead(self._templates(person_ids)):
+            for document in documents:
                 if (owner := belonging.template_owner(document)) is not None:
                     yield _template(document, owner)
 
@@ -182,36 +164,12 @@ class MongoSnapshot:
         queries = ({"_id": {"$in": batch}, **REMOVED} for batch in batches)
         return {str(found["_id"]) for query in queries for found in self._rooms.people.find(query, {"_id": 1})}
 
-    def _ours(self, documents: Sequence[Document], owner: str, known: Container[str]) -> Iterator[StoredPicture | Broken]:
-        waiting: list[Document] = []
-        total = 0
-        for document in documents:
-            if str(document["_id"]) in known and isinstance(document.get("sha256"), str):
-                yield _stored(document, owner, None)
-                continue
-            waiting.append(document)
-            total += int(document.get("size") or 0)
-            if total > _BYTES or len(waiting) >= _IDS:
-                yield from self._with_bytes(waiting, owner)
-                waiting, total = [], 0
-        yield from self._with_bytes(waiting, owner)
-
-    def _with_bytes(self, documents: Sequence[Document], owner: str) -> Iterator[StoredPicture | Broken]:
-        if not documents:
-            return
-        wanted = {"_id": {"$in": [document["_id"] for document in documents]}}
-        found = {d["_id"]: d for d in self._rooms.images.find(wanted, {"image_bytes": 1})}
-        for document in documents:
-            if document["_id"] in found:  # or removed in this moment
-                yield _whole({**document, **found[document["_id"]]}, owner)
-
-    def _older(self, person: Mapping[str, Any], belonging: Belonging) -> Iterator[StoredPicture | Broken]:
-        names = person.get("legacy_names")
-        if not names:
-            return
-        for document in self._rooms.images.find(legacy_pictures(names)):
-            if belonging.picture_owner(document) is not None:
-                yield _whole(document, person["_id"])
+    def _templates(self, person_ids: Sequence[str]) -> Iterator[tuple[Belonging, list[Document]]]:
+        """Of some people after others."""
+        for start in range(0, len(person_ids), _PEOPLE):
+            ids = list(person_ids[start : start + _PEOPLE])
+            belonging = Belonging.of(self._rooms.people.find({"_id": {"$in": ids}, **PRESENT}, BELONGING))
+            yield belonging, list(self._rooms.templates.find({"person_id": {"$in": ids}}))
 
 
 def _enrolled(person: Mapping[str, Any], listed: Mapping[str, int] | None) -> Enrolled | Broken:
@@ -232,33 +190,6 @@ def _state(person: Mapping[str, Any], listed: Mapping[str, int]) -> str | None:
     if not isinstance(token, str) or person.get("open") or None in known:
         return None
     return "-".join([token, *(f"{number:x}" for number in known)])
-
-
-def _whole(document: Document, owner: str) -> StoredPicture | Broken:
-    record = f"face_images/{document['_id']}"
-    try:
-        picture = picture_bytes(document)
-    except CorruptRecordError as error:
-        return Broken(record, str(error), owner)
-    found = hashlib.sha256(picture).hexdigest()
-    if document.get("batch") is not None and whole_digest(str(document.get("sha256"))) != found:
-        return Broken(record, "The picture is not what was stored.", owner)
-    return _stored({**document, "sha256": found, "size": len(picture)}, owner, picture)
-
-
-def _stored(document: Document, owner: str, picture: bytes | None) -> StoredPicture:
-    known = reference(document, owner, -1)
-    return StoredPicture(
-        reference_id=known.reference_id,
-        person_id=owner,
-        image_index=known.image_index if 0 <= known.image_index < _INDEXES else None,
-        size=known.size,
-        sha256=str(known.sha256),
-        created_at=known.created_at,
-        quality=known.quality if document.get("batch") is not None else None,
-        older=document.get("batch") is None,
-        picture=picture,
-    )
 
 
 def _template(document: Document, owner: str) -> StoredTemplate | Broken:

@@ -40,7 +40,7 @@ from attendance.store.sql_schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 
     from attendance.domain.model import AuditEntry, CheckIn, Kept
     from attendance.store.sql_database import Database
@@ -99,7 +99,7 @@ class SqlSnapshot:
         """Nobody: all of it is of one moment."""
         return {}
 
-    def pictures(self, person_ids: Sequence[str], known: Container[str] = ()) -> Iterator[StoredPicture | Broken]:
+    def pictures(self, person_ids: Sequence[str], known: Collection[str] = ()) -> Iterator[StoredPicture | Broken]:
         """Rows first, then bytes, so many at a time as fit into a few megabytes."""
         fields = [column for column in face_images.c if column.name != "image_bytes"]
         for batch in _batches(person_ids):
@@ -235,7 +235,18 @@ def _picture(row: Row, picture: bytes | None) -> StoredPicture:
     row["sha256"] = whole_digest(str(row["sha256"]))
     if picture is not None and hashlib.sha256(picture).hexdigest() != row["sha256"]:
         raise CorruptRecordError("The picture is not what was stored.", record=f"face_images/{row['reference_id']}")
-    return StoredPicture(**_typed(face_images, row), older=False, picture=picture)
+    created_at, quality = row["created_at"], row["quality"]
+    return StoredPicture(
+        row["reference_id"],
+        row["person_id"],
+        row["image_index"],
+        row["size"],
+        row["sha256"],
+        None if created_at is None or created_at == UNKNOWN_MS else from_ms(created_at, "the record"),
+        None if quality is None else load_json(quality),
+        older=False,
+        picture=picture,
+    )
 
 
 def _read(record: str, make: Callable[[], Result], owner: str | None = None) -> Result | Broken:

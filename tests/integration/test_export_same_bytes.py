@@ -15,7 +15,7 @@ from attendance.domain.names import name_key
 from attendance.errors import StoreUnavailableError
 from attendance.export.exporter import Wish
 from attendance.export.exporter import export as run
-from attendance.store import mongo_archive
+from attendance.store import mongo_pictures
 from attendance.store.archive import RestoredPerson, StoredAttempt, StoredPicture, StoredTemplate
 from attendance.store.connect import connect
 from attendance.store.mongo_documents import picture_bytes
@@ -188,7 +188,7 @@ def test_what_an_older_app_wrote_is_read_once(server: MongoServer, tmp_path: Pat
         read.append(document["name"])
         return picture_bytes(document)
 
-    monkeypatch.setattr(mongo_archive, "picture_bytes", reading)
+    monkeypatch.setattr(mongo_pictures, "picture_bytes", reading)
     assert not export(store, tmp_path / "e").changed
     assert set(read) == {"Bob", "BOB"}  # one person, who has a document that cannot be read and is told of each time
     read.clear()
