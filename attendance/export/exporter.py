@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from attendance.export.stage import Stage, private
 from attendance.export.summary import Difference, Problems, Summary, difference
 from attendance.export.swap import flushing
 from attendance.export.twin import adopt, renew
+from attendance.export.writing import helper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -70,8 +72,14 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
     place = Place(folder)
     with place.locked(lambda: progress("Waiting for another export of this folder", 0, None)):
         before = Before(place.folder, None if wish.verify else Index.of(place))
-        with SortedLines(place.work) as listed, store.snapshot() as snapshot, closing(IndexWriter(place)) as writer:
-            stage = Stage(place.begin(), place.folder, before.same, listed, writes=not wish.dry_run)
+        with (
+            SortedLines(place.work) as listed,
+            store.snapshot() as snapshot,
+            closing(IndexWriter(place)) as writer,
+            ExitStack() as helpers,
+        ):
+            start = partial(helper, helpers, place.lock)
+            stage = Stage(place.begin(), place.folder, before.same, listed, start, writes=not wish.dry_run)
             run = _Run(snapshot, stage, before, writer, wish, progress, place)
             if not run.records():
                 with flushing(stage.root):
@@ -178,7 +186,7 @@ class _Run:
                 if part is not None and part not in self._wish.parts:
                     if not self._before.whole(known):
                         raise ExportError(f"{known.path} of the export before is damaged; export everything: --export-all.")
-                    self._stage.put(known.path, known.sha256, known.size, None, known.media)
+                    self._stage.take_over(known.path, known.sha256, known.size, known.media)
         self._told.keep(self._before.metadata(), self._before.identities, self._wish.parts)
         stage, told = self._stage, self._told
         with stage.writing(METADATA) as file:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from attendance.export.layout import FORMAT, IMAGES
+from attendance.export.scribe import Mark, mark_of
 from attendance.export.sorting import TOGETHER
-from attendance.export.stage import Mark, entry, mark_of, private
+from attendance.export.stage import entry, private
 from attendance.store.base import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class File(NamedTuple):
     media: str
     mtime_ns: int
     inode: int
+
+    def marked(self, mark: Mark) -> File:
+        """As it lies there by this mark."""
+        return File(*self[:5], mark.mtime_ns, mark.inode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, line, 
 from attendance.export.lists import Lists, model_path
 from attendance.export.names import folder_names
 from attendance.export.records import media_of, person_row, picture_row, template_line
+from attendance.export.writing import DamagedContentError
 from attendance.store.archive import Broken, StoredPicture
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from attendance.export.index import Index, IndexWriter
     from attendance.export.lists import Place
     from attendance.export.metadata import Told
-    from attendance.export.stage import Mark, Stage
+    from attendance.export.scribe import Mark
+    from attendance.export.stage import Stage
     from attendance.export.summary import Problems
     from attendance.store.archive import Enrolled, Snapshot, StoredTemplate
 
 _PEOPLE = 100  # people whose templates are held at a time
 _TRIES = 20  # to read somebody who is being changed
+_Placed = tuple[File, "Mark | int"]  # a file without its mark, and that, or its number among those to come
 _HELD = 8_000_000  # bytes of one person's older pictures held in memory; more wait in a file
 Record = TypeVar("Record")
 
@@ -147,23 +150,26 @@ class PeopleWriter:
                     waiting.append((now, *of[person_id]))
         raise StoreUnavailableError("People are being changed faster than they can be read; try again.", reason="busy")
 
-    def _readable(self, records: Iterable[Record | Broken]) -> Iterator[Record]:
-        """As ``readable``; whose the others are is remembered."""
-        for record in records:
-            if isinstance(record, Broken):
-                self._problems.add(record)
-                self._broken.add(record.person_id)
-            else:
-                yield record
-
     def _in_place(self, more: int) -> None:
         self._placed += more
         self._done(self._placed)
 
     def _read(self, people: list[tuple[Enrolled, str, Known | None]]) -> dict[str, _Read]:
+        helped, placed, written = self._stage.hurry(), self._placed, self._stage.written
+        try:
+            return self._read_once(people, checked=not helped)
+        except DamagedContentError:  # which one, the store can tell
+            for _, folder, _ in people:
+                self._stage.clear(f"{IMAGES}/{folder}")
+            self._stage.go_alone(written)
+            self._in_place(placed - self._placed)
+            return self._read_once(people, checked=True)
+
+    def _read_once(self, people: list[tuple[Enrolled, str, Known | None]], *, checked: bool) -> dict[str, _Read]:
         ids = [one.person.person_id for one, _, _ in people]
+        broken: list[Broken] = []
         made: dict[str, list[StoredTemplate]] = {}
-        for template in self._readable(self._snapshot.templates(ids)):
+        for template in _sorted_out(self._snapshot.templates(ids), broken):
             made.setdefault(template.reference_id, []).append(template)
         trusted = _trusted(((folder, known) for _, folder, known in people), self._stage)
         self._before.trust(trusted)
@@ -171,28 +177,36 @@ class PeopleWriter:
             for _, folder, _ in people:
                 self._stage.clear(f"{IMAGES}/{folder}")
         references = {file.reference_id: file for file in trusted.values() if file.reference_id}
-        pictures = self._readable(self._snapshot.pictures(ids, known=references))
+        pictures = _sorted_out(self._snapshot.pictures(ids, known=references, checked=checked), broken)
         groups = groupby(pictures, key=lambda picture: picture.person_id)
         group = next(groups, None)
-        found = {}
+        found: list[tuple[Enrolled, list[Arranged], list[_Placed]]] = []
         for one, folder, _ in people:
             arrangement: list[Arranged] = []
-            files: list[File] = []
+            placed: list[_Placed] = []
             if group is not None and group[0] == one.person.person_id:
-                arrangement, files = self._pictures(folder, group[1], references)
+                arrangement, placed = self._pictures(folder, group[1], references)
                 group = next(groups, None)
-            self._in_place(len(files))
+            self._in_place(len(placed))
+            found.append((one, arrangement, placed))
+        marks = self._stage.marks()
+        for lost in broken:
+            self._problems.add(lost)
+            self._broken.add(lost.person_id)
+        read = {}
+        for one, arrangement, placed in found:
+            files = [file.marked(marks[mark] if isinstance(mark, int) else mark) for file, mark in placed]
             templates = {picture.picture.reference_id: made.get(picture.picture.reference_id, ()) for picture in arrangement}
-            found[one.person.person_id] = _Read(one, arrangement, files, templates)
-        return found
+            read[one.person.person_id] = _Read(one, arrangement, files, templates)
+        return read
 
     def _pictures(
         self, folder: str, pictures: Iterable[StoredPicture], known: Mapping[str, File]
-    ) -> tuple[list[Arranged], list[File]]:
+    ) -> tuple[list[Arranged], list[_Placed]]:
         """Put one person's pictures in place; by index."""
         seen: list[StoredPicture] = []
         media: list[str] = []
-        marks: dict[int, Mark] = {}
+        marks: dict[int, Mark | int] = {}
         parked: dict[int, int] = {}  # where the bytes wait of pictures whose index is not certain yet, by position
         taken: set[int] = set()
         with tempfile.SpooledTemporaryFile(_HELD, "w+b", dir=str(self._stage.root.parent)) as waiting:
@@ -206,7 +220,7 @@ class PeopleWriter:
                 else:
                     parked[position] = waiting.tell()
                     waiting.write(picture.picture or b"")
-            files = []
+            placed = []
             found = arranged(seen)
             for one in found:
                 path, picture = picture_path(folder, one.index), one.picture
@@ -215,12 +229,10 @@ class PeopleWriter:
                     marks[one.position] = self._stage.place(path, picture.sha256, waiting.read(picture.size))
                 # Pictures whose place depends on others are read each time.
                 reference_id = "" if one.position in parked else picture.reference_id
-                mark = marks[one.position]
                 name = path.rpartition("/")[2]
-                files.append(
-                    File(reference_id, name, picture.sha256, picture.size, media[one.position], mark.mtime_ns, mark.inode)
-                )
-        return found, files
+                file = File(reference_id, name, picture.sha256, picture.size, media[one.position], 0, 0)
+                placed.append((file, marks[one.position]))
+        return found, placed
 
     def _tell(self, read: _Read, folder: str, lists: Lists) -> dict[str, Place]:
         """Name one person with all pictures in the lists; where the lines are."""
@@ -257,6 +269,15 @@ class InStep:
         while self._next is not None and self._next.person_id < person_id:
             self._next = next(self._people, None)
         return self._next if self._next is not None and self._next.person_id == person_id else None
+
+
+def _sorted_out(records: Iterable[Record | Broken], broken: list[Broken]) -> Iterator[Record]:
+    """Those that can be read; the others are added to the list."""
+    for record in records:
+        if isinstance(record, Broken):
+            broken.append(record)
+        else:
+            yield record
 
 
 def _trusted(people: Iterable[tuple[str, Known | None]], stage: Stage) -> dict[str, File]:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from attendance.errors import ExportError
 from attendance.export.hold import let_go
 from attendance.export.layout import FILE_MODE, FOLDER_MODE, IMAGES, MANIFEST
-from attendance.export.stage import Mark, file_digest, mark_of
+from attendance.export.scribe import Mark, mark_of
+from attendance.export.stage import file_digest
 from attendance.export.swap import exchange, flush
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Place:
         self.work = self.folder.with_name(f".{self.folder.name}.work")
         self.new = self.work / "new"
         self.index = self.work / "index"
+        self.lock = -1  # its descriptor, while it is held
         self._digests: dict[Mark, str] = {}
         self._old, self._trash, self._spare = self.work / "old", self.work / "trash", self.work / "images"
 
@@ -61,7 +63,7 @@ class Place:
         """
         self.work.parent.mkdir(parents=True, exist_ok=True)
         self.work.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        lock = os.open(self.work / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
+        self.lock = lock = os.open(self.work / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
         try:
             end, told = time.monotonic() + wait_s, False
             while True:

@@ -12,9 +12,10 @@ import hashlib
 import os
 import shutil
 from json.encoder import encode_basestring as _quoted
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from attendance.export.layout import FILE_MODE, FOLDER_MODE, IMAGES
+from attendance.export.scribe import NO_MARK, Mark, mark_of, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,31 +23,17 @@ if TYPE_CHECKING:
 
     from attendance.export.index import Known
     from attendance.export.sorting import SortedLines
+    from attendance.export.writing import Writer
 
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
 _PICTURES = f"{IMAGES}/"
+_MANY = 500  # pictures of a first export, after which a process to help is worth its start
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Mark(NamedTuple):
-    """By what a file is known to be untouched."""
-
-    mtime_ns: int
-    inode: int
-    size: int
-
-
-NO_MARK = Mark(0, 0, 0)  # of a file that was not written
-
-
-def mark_of(status: os.stat_result) -> Mark:
-    """Of a file's status."""
-    return Mark(status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 class Stage:
@@ -60,11 +47,19 @@ class Stage:
         lists: digest and mark of the files that are no pictures, by path; grows.
         adopted: whether the pictures of the export before are in this tree already (``twin``), to be checked one by one.
         written: how many files are not those that are there; grows.
+        helper: starts a process that writes (``hurry``), or gives None; called once at most.
         writes: False: nothing of the pictures is written, only looked at.
     """
 
     def __init__(
-        self, root: Path, before: Path, same: Callable[[str, str], bool], listed: SortedLines, *, writes: bool = True
+        self,
+        root: Path,
+        before: Path,
+        same: Callable[[str, str], bool],
+        listed: SortedLines,
+        helper: Callable[[], Writer | None],
+        *,
+        writes: bool = True,
     ) -> None:
         self.root = root
         self.before = before
@@ -75,6 +70,8 @@ class Stage:
         self._same = same
         self.listed = listed
         self._writes = writes
+        self._helper: Callable[[], Writer | None] | None = helper
+        self._writer: Writer | None = None
         self._folders: set[str] = set()
 
     @property
@@ -91,10 +88,10 @@ class Stage:
                 path.mkdir(mode=FOLDER_MODE, exist_ok=True)
         self._folders.add(name)
 
-    def put(self, path: str, sha256: str, size: int, content: bytes | None, media: str | None = None) -> None:
-        """One file of known content, put in its place and named."""
+    def take_over(self, path: str, sha256: str, size: int, media: str | None) -> None:
+        """One file of the export before, put in its place and named."""
         self.list(path, sha256, size, media)
-        mark = self.place(path, sha256, content)
+        mark = self._taken_over(path)
         if not path.startswith(_PICTURES):
             self.lists[path] = sha256, mark
 
@@ -111,14 +108,35 @@ class Stage:
                 if f"{top}/{path.name}" not in self._folders:
                     shutil.rmtree(path)
 
-    def place(self, path: str, sha256: str, content: bytes | None) -> Mark:
-        """One file of known content, to be named later; ``content`` is None where the file that is there has it."""
-        if "/" in path:
-            self.folder(path.rpartition("/")[0])
+    def place(self, path: str, sha256: str, content: bytes | None) -> Mark | int:
+        """One file of known content, to be named later; ``content`` is None where the file that is there has it.
+
+        Returns:
+            Its mark; where another process writes, its number among ``marks``.
+        """
         if content is None or self._same(path, sha256):
-            return self._reuse(path)
+            return self._taken_over(path)
+        self.folder(path.rpartition("/")[0])
         self.written += 1
-        return write_file(f"{self._root}/{path}", content) if self._writes else NO_MARK
+        if not self._writes:
+            return NO_MARK
+        if self._writer is not None:
+            return self._writer.write(f"{self._root}/{path}", sha256, content)
+        return write_file(f"{self._root}/{path}", content, FILE_MODE)
+
+    def hurry(self) -> bool:
+        """Whether another process writes from now on, and checks what it writes; asked for again and again."""
+        if self._helper is not None and self.written >= _MANY and self._writes and not self.before.exists():
+            self._writer, self._helper = self._helper(), None
+        return self._writer is not None
+
+    def go_alone(self, written: int) -> None:
+        """Without another process from now on; so much was written, and nothing later counts."""
+        self._writer, self.written = None, written
+
+    def marks(self) -> list[Mark]:
+        """By number, of what was placed since this was last called; then all of it is in its place."""
+        return [] if self._writer is None else self._writer.marks()
 
     def list(self, path: str, sha256: str, size: int, media: str | None = None) -> None:
         """Name a file in the manifest."""
@@ -174,6 +192,11 @@ class Stage:
                 count += 1
         return count
 
+    def _taken_over(self, path: str) -> Mark:
+        if "/" in path:
+            self.folder(path.rpartition("/")[0])
+        return self._reuse(path)
+
     def _reuse(self, path: str) -> Mark:
         source = f"{self._before}/{path}"
         if not self._writes and "/" in path:
@@ -219,18 +242,6 @@ def _opened(folder: str) -> Iterator[int]:
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield opened
-    finally:
-        os.close(opened)
-
-
-def write_file(path: str, content: bytes) -> Mark:
-    """A new file."""
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(opened, rest) :]
-        return mark_of(os.fstat(opened))
     finally:
         os.close(opened)
 

@@ -113,10 +113,13 @@ class Snapshot(Protocol):
     def changed(self, people: Sequence[Enrolled]) -> dict[str, Enrolled | Broken | None]:
         """Those of these people who changed since they were read, by id, as they are now; None: removed."""
 
-    def pictures(self, person_ids: Sequence[str], known: Collection[str] = ()) -> Iterator[StoredPicture | Broken]:
+    def pictures(
+        self, person_ids: Sequence[str], known: Collection[str] = (), *, checked: bool = True
+    ) -> Iterator[StoredPicture | Broken]:
         """These people's pictures, one person after another in the order given, a person's in no particular order.
 
-        The bytes of those in ``known`` (reference ids) are left out, unless an older app may have changed them.
+        The bytes of those in ``known`` (reference ids) are left out, unless an older app may have changed them. Where they
+        are not ``checked``, the caller has to compare them with their digest.
         """
 
     def strays(self) -> Iterator[Broken]:

@@ -88,9 +88,11 @@ class MongoSnapshot:
         return found
 
     @guarded
-    def pictures(self, person_ids: Sequence[str], known: Collection[str] = ()) -> Iterator[StoredPicture | Broken]:
+    def pictures(
+        self, person_ids: Sequence[str], known: Collection[str] = (), *, checked: bool = True
+    ) -> Iterator[StoredPicture | Broken]:
         """See ``Snapshot.pictures``."""
-        yield from read_pictures(self._rooms, person_ids, known)
+        yield from read_pictures(self._rooms, person_ids, known, checked=checked)
 
     @guarded
     def strays(self) -> Iterator[Broken]:

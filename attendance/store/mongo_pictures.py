@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attendance.errors import CorruptRecordError
 from attendance.store.ahead import ahead
 from attendance.store.archive import Broken, StoredPicture
-from attendance.store.digests import whole_digest
+from attendance.store.digests import is_digest, whole_digest
 from attendance.store.mongo_documents import (
     BELONGING,
     WITHOUT_BYTES,
@@ -32,11 +32,16 @@ _IDS = 200  # pictures that are read in one query
 _BYTES = 4_000_000  # of pictures read at a time; as many are being worked on
 
 
-def read_pictures(rooms: Rooms, person_ids: Sequence[str], known: Collection[str]) -> Iterator[StoredPicture | Broken]:
+def read_pictures(
+    rooms: Rooms, person_ids: Sequence[str], known: Collection[str], *, checked: bool
+) -> Iterator[StoredPicture | Broken]:
     """See ``Snapshot.pictures``."""
     for found in ahead(_read(rooms, person_ids, known)):
         for document in found.documents:
-            yield _whole(document, found.owner) if found.with_bytes else _stored(document, found.owner, None)
+            if found.with_bytes:
+                yield _whole(document, found.owner, checked=checked)
+            else:
+                yield _stored(document, found.owner, None)
 
 
 class _Some(NamedTuple):
@@ -108,15 +113,19 @@ def _by_size(documents: Iterable[Document], size: Callable[[Document], int]) -> 
         yield group
 
 
-def _whole(document: Document, owner: str) -> StoredPicture | Broken:
+def _whole(document: Document, owner: str, *, checked: bool) -> StoredPicture | Broken:
     record = f"face_images/{document['_id']}"
     try:
         picture = picture_bytes(document)
     except CorruptRecordError as error:
         return Broken(record, str(error), owner)
-    document["sha256"], stored = hashlib.sha256(picture).hexdigest(), document.get("sha256")
-    if document.get("batch") is not None and whole_digest(str(stored)) != document["sha256"]:
-        return Broken(record, "The picture is not what was stored.", owner)
+    ours, stored = document.get("batch") is not None, whole_digest(str(document.get("sha256")))
+    if checked or not ours or not is_digest(stored):
+        found = hashlib.sha256(picture).hexdigest()
+        if ours and stored != found:
+            return Broken(record, "The picture is not what was stored.", owner)
+        stored = found
+    document["sha256"] = stored
     document["size"] = len(picture)
     return _stored(document, owner, picture)
 

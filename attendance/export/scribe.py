@@ -1,0 +1,74 @@
+"""Makes new files: in this process or, run as a program of its own, those that another process sends (``writing``).
+
+As a program it is started with the standard library alone, so that it is there at once. It reads a ``HEAD``, a path
+and a content each, over and over, and answers each with an ``ANSWER``; it ends with its input, and after a first failure.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import signal
+import struct
+import sys
+from typing import BinaryIO, NamedTuple
+
+HEAD = struct.Struct("<IQ32s")  # bytes of the path, bytes of the content, and its SHA-256
+ANSWER = struct.Struct("<iqQQ")  # 0 or what went wrong, and the file's mark
+DAMAGED = -1  # instead of an errno: the content has another digest
+_BUFFER = 1 << 20
+
+
+class Mark(NamedTuple):
+    """By what a file is known to be untouched."""
+
+    mtime_ns: int
+    inode: int
+    size: int
+
+
+NO_MARK = Mark(0, 0, 0)  # of a file that was not written
+
+
+def mark_of(status: os.stat_result) -> Mark:
+    """Of a file's status."""
+    return Mark(status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def write_file(path: str | bytes, content: bytes, mode: int) -> Mark:
+    """A new file. Raises OSError."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(opened, rest) :]
+        return mark_of(os.fstat(opened))
+    finally:
+        os.close(opened)
+
+
+def serve(source: BinaryIO, answers: int, mode: int) -> None:
+    """Write what comes until the end of ``source``, or until a file cannot be written."""
+    while len(head := source.read(HEAD.size)) == HEAD.size:
+        path_size, size, digest = HEAD.unpack(head)
+        path, content = source.read(path_size), source.read(size)
+        if len(content) < size:
+            return  # who sent it was killed
+        failed, mark = 0, NO_MARK
+        if hashlib.sha256(content).digest() != digest:
+            failed = DAMAGED
+        else:
+            try:
+                mark = write_file(path, content, mode)
+            except OSError as error:
+                failed = error.errno or errno.EIO
+        os.write(answers, ANSWER.pack(failed, *mark))
+        if failed:
+            return
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who sends; this ends with its input
+    with open(0, "rb", buffering=_BUFFER, closefd=False) as incoming:
+        serve(incoming, 1, int(sys.argv[1], 8))
