@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -159,18 +160,23 @@ def test_a_damaged_picture_is_told_as_without_help(store: Store, tmp_path: Path,
     check_whole(tmp_path / "helped")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
     disk = tmp_path / "disk"
     mount(disk, "-t", "tmpfs", "-o", "size=1m", "tmpfs")
-    try:
-        writers = helped(monkeypatch)
-        with pytest.raises(OSError, match="No space left") as caught:
-            export(store, disk / "e")
-        assert caught.value.errno == errno.ENOSPC
-        assert writers
-        assert [path.name for path in disk.rglob("*") if path.is_file()] == ["lock"]
-    finally:
-        mount(disk, "-o", "remount,size=50m")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(store: Store, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers = helped(monkeypatch)
+    with pytest.raises(OSError, match="No space left") as caught:
+        export(store, disk / "e")
+    assert caught.value.errno == errno.ENOSPC
+    assert writers
+    assert [path.name for path in disk.rglob("*") if path.is_file()] == ["lock"]
+    mount(disk, "-o", "remount,size=50m")
     export(store, disk / "e")
     check_whole(disk / "e")
 
