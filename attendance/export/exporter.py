@@ -164,6 +164,7 @@ class _Run:
             if self._before.index is not None and not self._wish.dry_run:
                 self._stage.adopted = adopt(self._place, self._stage.root / IMAGES)
             total = count()
+            self._stage.hurry(total)
             self._progress("Pictures", 0, total)
             PeopleWriter(
                 self._snapshot,

@@ -13,7 +13,7 @@ from attendance.export.index import File, Known
 from attendance.export.layout import IMAGES, PEOPLE, PICTURES, TEMPLATES, line, picture_path
 from attendance.export.lists import Lists, model_path
 from attendance.export.names import folder_names
-from attendance.export.records import media_of, person_row, picture_row, template_line
+from attendance.export.records import media_of, person_row, picture_line, template_line
 from attendance.export.writing import DamagedContentError
 from attendance.store.archive import Broken, StoredPicture
 
@@ -155,9 +155,9 @@ class PeopleWriter:
         self._done(self._placed)
 
     def _read(self, people: list[tuple[Enrolled, str, Known | None]]) -> dict[str, _Read]:
-        helped, placed, written = self._stage.hurry(), self._placed, self._stage.written
+        placed, written = self._placed, self._stage.written
         try:
-            return self._read_once(people, checked=not helped)
+            return self._read_once(people, checked=not self._stage.is_helped)
         except DamagedContentError:  # which one, the store can tell
             for _, folder, _ in people:
                 self._stage.clear(f"{IMAGES}/{folder}")
@@ -239,7 +239,7 @@ class PeopleWriter:
         places: dict[str, Place] = {}
         lists.write(PEOPLE, line(person_row(read.one.person, folder)), places)
         for one, file in zip(read.pictures, read.files, strict=True):
-            lists.write(PICTURES, line(picture_row(one, f"{IMAGES}/{folder}/{file.name}", file.media)), places)
+            lists.write(PICTURES, picture_line(one, f"{IMAGES}/{folder}/{file.name}", file.media), places)
             for template in read.templates[one.picture.reference_id]:
                 self._models[model_path(template.model_id)] = template.model_id
                 text = template_line(template, one.reference_id)

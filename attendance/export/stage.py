@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
 _PICTURES = f"{IMAGES}/"
-_MANY = 500  # pictures of a first export, after which a process to help is worth its start
+MANY = 500  # pictures of a first export, for which a process to help is worth its start
 
 
 def file_digest(path: Path) -> str:
@@ -47,7 +47,7 @@ class Stage:
         lists: digest and mark of the files that are no pictures, by path; grows.
         adopted: whether the pictures of the export before are in this tree already (``twin``), to be checked one by one.
         written: how many files are not those that are there; grows.
-        helper: starts a process that writes (``hurry``), or gives None; called once at most.
+        helper: starts a process that writes, or gives None.
         writes: False: nothing of the pictures is written, only looked at.
     """
 
@@ -70,7 +70,7 @@ class Stage:
         self._same = same
         self.listed = listed
         self._writes = writes
-        self._helper: Callable[[], Writer | None] | None = helper
+        self._helper = helper
         self._writer: Writer | None = None
         self._folders: set[str] = set()
 
@@ -124,10 +124,14 @@ class Stage:
             return self._writer.write(f"{self._root}/{path}", sha256, content)
         return write_file(f"{self._root}/{path}", content, FILE_MODE)
 
-    def hurry(self) -> bool:
-        """Whether another process writes from now on, and checks what it writes; asked for again and again."""
-        if self._helper is not None and self.written >= _MANY and self._writes and not self.before.exists():
-            self._writer, self._helper = self._helper(), None
+    def hurry(self, pictures: int) -> None:
+        """Let another process check and write the pictures, where none is there and so many are worth it."""
+        if pictures >= MANY and self._writes and not self.before.exists():
+            self._writer = self._helper()
+
+    @property
+    def is_helped(self) -> bool:
+        """Whether another process checks and writes what is placed."""
         return self._writer is not None
 
     def go_alone(self, written: int) -> None:

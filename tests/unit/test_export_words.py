@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import math
 import unicodedata
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
@@ -13,10 +15,10 @@ from hypothesis import strategies as st
 
 from attendance.cli.export import store_url
 from attendance.domain.names import name_key
-from attendance.export.arrange import arranged
-from attendance.export.layout import line, media_type
+from attendance.export.arrange import Arranged, arranged
+from attendance.export.layout import line, media_type, time_text
 from attendance.export.names import folder_names, safe_name
-from attendance.export.records import template_line
+from attendance.export.records import picture_line, template_line
 from attendance.export.sorting import SortedLines
 from attendance.export.summary import difference
 from attendance.store.archive import StoredPicture, StoredTemplate
@@ -37,6 +39,32 @@ def test_a_template_stands_in_its_line_as_every_record_does(person: str, key: st
     found = template_line(StoredTemplate("m", person, "another", made, None), key)
     assert found == line({**ids, "embedding": base64.b64encode(made).decode()})
     assert template_line(StoredTemplate("m", person, "another", None, why), key) == line({**ids, "failure": why})
+
+
+@given(
+    TEXT,
+    TEXT,
+    st.none() | st.datetimes(timezones=st.just(UTC)),
+    st.none() | st.dictionaries(TEXT, st.floats() | st.integers() | st.none(), max_size=4),
+)
+def test_a_picture_stands_in_its_line_as_every_record_does(
+    text: str, file: str, moment: datetime | None, quality: Any
+) -> None:
+    picture = StoredPicture(text, text, 3, 20, "ab" * 32, moment, quality, older=False, picture=None)
+    finite = {key: value if value is None or math.isfinite(value) else None for key, value in (quality or {}).items()}
+    assert picture_line(Arranged(picture, 0, 7, text), file, "image/png") == line(
+        {
+            "person_id": text,
+            "reference_id": text,
+            "image_index": 7,
+            "file": file,
+            "sha256": "ab" * 32,
+            "size": 20,
+            "media_type": "image/png",
+            "created_at": None if moment is None else time_text(moment),
+            "quality": None if quality is None else finite,
+        }
+    )
 
 
 @given(TEXT)
