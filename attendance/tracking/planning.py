@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+
+from attendance.tracking.files import file_of
 
 _LOOKED_AT = 1_000  # entries of each index: milliseconds however large the file is (https://sqlite.org/lang_analyze.html)
 _LOCKED_S = 1.0  # as long as a summary may be held up by another process that writes
-_PREFIX = "sqlite:///"
 
 
 def refresh(uri: str) -> bool:
@@ -23,10 +23,8 @@ def refresh(uri: str) -> bool:
         False where the URI is no local SQLite file with MLflow's tables, or the file is locked or read-only: charts may
         then be slower, and nothing else is.
     """
-    if not uri.startswith(_PREFIX):
-        return False
-    file = Path(uri.removeprefix(_PREFIX).partition("?")[0]).absolute()
-    if not file.is_file():
+    file = file_of(uri)
+    if file is None or not file.is_file():
         return False
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", timeout=_LOCKED_S, uri=True)) as database:
