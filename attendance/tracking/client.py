@@ -66,16 +66,19 @@ def open_client(uri: str, lock_s: float | None = None) -> MlflowClient:
         MlflowException: the URI is none that mlflow takes, or the database cannot be opened.
         OSError, sqlite3.Error: see ``files.check``.
     """
-    file = None if lock_s is None else files.file_of(uri)
+    file = files.file_of(uri)
+    checked = file if lock_s is not None else None
     with _opening:
-        if file is not None and _prepared_in is None:
+        if checked is not None and _prepared_in is None:
             with _alone_with(uri):  # another process may hold it to make its tables, which takes seconds and is waited for
-                files.check(file, lock_s or 0)
+                files.check(checked, lock_s or 0)
         _prepare()
         if uri.startswith("sqlite:"):  # an embedded database is opened under the lock too, so that no fork falls in between
             with _alone_with(uri):
-                if file is not None:
-                    files.check(file, lock_s or 0)
+                if checked is not None:
+                    files.check(checked, lock_s or 0)
+                if file is not None and not file.exists():
+                    _make(file)
                 return _client(uri)
     return _client(uri)
 
@@ -84,6 +87,26 @@ def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
+
+
+def _make(file: Path) -> None:
+    """A new database, made beside its place and put there whole: one that is half made, by a process that was killed, mlflow
+    refuses for ever ("out-of-date database schema", mlflow 3.17)."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = file.with_name(f".{file.name}.new")
+    made.unlink(missing_ok=True)
+    uri = f"sqlite:///{made}"
+    _client(uri)
+    SqlAlchemyStore._engine_map[uri].dispose()  # noqa: SLF001  # mlflow names no other way to it
+    try:
+        os.link(made, file)  # never over one that somebody else, such as a server, made meanwhile
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        made.rename(file)
+    made.unlink(missing_ok=True)
 
 
 def _prepare() -> None:

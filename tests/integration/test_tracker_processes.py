@@ -145,6 +145,31 @@ def test_a_process_ends_soon_though_its_server_hangs(tmp_path: Path) -> None:
         server.kill()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.6, 1.2])
+def test_a_kill_while_the_database_is_made_leaves_nothing_that_mlflow_refuses(tmp_path: Path, after_s: float) -> None:
+    """In its place a database is whole; half of one is only ever beside it, and the next process begins anew."""
+    text = """
+    with MLflowTracker("e", "sqlite:///mlflow.db").start_run("killed") as run:
+        run.info.run_id
+    """
+    script = tmp_path / "job.py"
+    script.write_text(FIRST + textwrap.dedent(text))
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, env=environment)
+    half, end = tmp_path / ".mlflow.db.new", time.monotonic() + 120
+    while not (half.exists() and half.stat().st_size) and time.monotonic() < end:
+        time.sleep(0.005)
+    assert half.exists()
+    time.sleep(after_s)
+    process.kill()
+    process.wait()
+    with MLflowTracker("e", f"sqlite:///{tmp_path}/mlflow.db").start_run("afterwards") as run:
+        assert run.info.run_id
+    assert runs_in(tmp_path)["afterwards"].info.status == "FINISHED"
+    assert not half.exists()
+
+
 def test_a_broken_mlflow_is_said_once_and_nothing_else_happens(tmp_path: Path) -> None:
     broken = tmp_path / "site" / "mlflow"
     broken.mkdir(parents=True)
