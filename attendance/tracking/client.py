@@ -7,6 +7,7 @@ things, so the bounds here hold in the sending thread alone.
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401  # adds its own fork hooks; in the middle of ours, its release would fail
+import glob
 import hashlib
 import importlib
 import importlib.util
@@ -14,6 +15,7 @@ import logging
 import os
 import tempfile
 import threading
+import uuid
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,8 +97,11 @@ def _make(file: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = file.with_name(f".{file.name}.new")
-    made.unlink(missing_ok=True)
+    for left in file.parent.glob(f".{glob.escape(file.name)}.*.new*"):  # by processes that were killed
+        left.unlink(missing_ok=True)
+    made = file.with_name(
+        f".{file.name}.{uuid.uuid4().hex}.new"
+    )  # another each time: mlflow remembers stores by their names
     uri = f"sqlite:///{made}"
     _client(uri)
     SqlAlchemyStore._engine_map[uri].dispose()  # noqa: SLF001  # mlflow names no other way to it
