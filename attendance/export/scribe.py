@@ -63,7 +63,10 @@ def serve(source: BinaryIO, answers: int, mode: int) -> None:
                 mark = write_file(path, content, mode)
             except OSError as error:
                 failed = error.errno or errno.EIO
-        os.write(answers, ANSWER.pack(failed, *mark))
+        try:
+            os.write(answers, ANSWER.pack(failed, *mark))
+        except BrokenPipeError:
+            return  # the same, and nobody is left to tell
         if failed:
             return
 

@@ -57,13 +57,21 @@ def flush(folder: Path) -> None:
 
 @contextlib.contextmanager
 def flushing(folder: Path) -> Iterator[None]:
-    """Write to the disk meanwhile, from time to time, so that the last ``flush`` has little left to wait for."""
+    """Write to the disk meanwhile, from time to time, so that the last ``flush`` has little left to wait for.
+
+    Raises:
+        OSError: at the end, where the disk did not take something. The last ``flush`` would not say it again: the system
+            tells of a lost write once (errseq_t in Linux's documentation).
+    """
     done = threading.Event()
+    lost: list[OSError] = []
 
     def often() -> None:
         while not done.wait(_OFTEN_S):
-            with contextlib.suppress(OSError):  # the last one tells
+            try:
                 flush(folder)
+            except OSError as error:
+                lost.append(error)
 
     thread = threading.Thread(target=often, name="export-flush", daemon=True)
     thread.start()
@@ -72,6 +80,8 @@ def flushing(folder: Path) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+    if lost:
+        raise lost[0]
 
 
 @cache

@@ -99,9 +99,8 @@ def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     for left in file.parent.glob(f".{glob.escape(file.name)}.*.new*"):  # by processes that were killed
         left.unlink(missing_ok=True)
-    made = file.with_name(
-        f".{file.name}.{uuid.uuid4().hex}.new"
-    )  # another each time: mlflow remembers stores by their names
+    # Another name each time: mlflow remembers stores by theirs.
+    made = file.with_name(f".{file.name}.{uuid.uuid4().hex}.new")
     uri = f"sqlite:///{made}"
     _client(uri)
     SqlAlchemyStore._engine_map[uri].dispose()  # noqa: SLF001  # mlflow names no other way to it

@@ -11,12 +11,15 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from attendance.export import people, stage
+from attendance.export import people, place, stage, swap
+from attendance.export.exporter import Wish
+from attendance.export.exporter import export as run
 from attendance.export.scribe import mark_of
 from attendance.export.writing import DamagedContentError, Writer
 from attendance.store.connect import connect
@@ -220,3 +223,29 @@ def test_whatever_is_killed_the_next_export_is_whole(store: Store, tmp_path: Pat
         export(store, folder)  # waits for the other process, where that still writes
         assert contents(folder) == contents(tmp_path / "whole")
         assert not (work / "new").exists()
+
+
+def test_a_write_that_the_disk_lost_ends_the_export_though_it_is_told_only_once(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(store, tmp_path / "e")
+    before = contents(tmp_path / "e")
+    store.add_person(person("Late"), references(3), MODEL)
+    told: list[Path] = []
+    reached = threading.Event()
+
+    def once(folder: Path) -> None:
+        if not told:
+            told.append(folder)
+            reached.set()
+            raise OSError(errno.EIO, "Input/output error")
+
+    def slowly(_step: str, _done: int, _total: int | None) -> None:
+        reached.wait(10)
+
+    monkeypatch.setattr(swap, "_OFTEN_S", 0.0)
+    monkeypatch.setattr(swap, "flush", once)
+    monkeypatch.setattr(place, "flush", once)
+    with pytest.raises(OSError, match="Input/output"):
+        run(store, tmp_path / "e", Wish(), slowly)
+    assert contents(tmp_path / "e") == before
