@@ -25,6 +25,7 @@ AGAIN = """
 import select, sqlite3, sys, time
 file = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 sys.stdin.readline()
+file.execute("PRAGMA synchronous = OFF")  # held for as long as it says, however slow the disk
 file.execute("CREATE TABLE another_writers (a)")
 print("held", flush=True)
 while not select.select([sys.stdin], [], [], 0)[0]:

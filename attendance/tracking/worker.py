@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _CHUNK = 5_000  # calls that are gathered into requests at once
-_BRIEFLY_S = 0.02  # SQLite refuses at once where two connections would wait for each other
+# SQLite refuses at once where two connections would wait for each other. A pause of another length each time: its own are
+# always the same, and beside a writer of the wrong pace every look would find the file held.
+_BRIEFLY_S = (0.0, 0.05)
 _random = SystemRandom()
 
 
@@ -123,7 +125,7 @@ class Worker(Mailbox):
                 files_fault = files.is_the_files(error)
                 at_fault = is_at_fault(error) and not files_fault
                 if self.local and not at_fault and self._is_patient(error, began):
-                    time.sleep(_BRIEFLY_S)
+                    time.sleep(_random.uniform(*_BRIEFLY_S))
                     continue
                 tries += 1
                 alone = tries >= self.limits.retries_alone and not files_fault
