@@ -6,7 +6,6 @@ import json
 import os
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -78,8 +77,14 @@ def export(store: Store, folder: Path, wish: Wish, progress: Progress) -> Summar
             closing(IndexWriter(place)) as writer,
             ExitStack() as helpers,
         ):
-            start = partial(helper, helpers, place.lock)
-            stage = Stage(place.begin(), place.folder, before.same, listed, start, writes=not wish.dry_run)
+            stage = Stage(
+                place.begin(),
+                place.folder,
+                before.same,
+                listed,
+                lambda: helper(helpers, place.lock, place.first_twin()),
+                writes=not wish.dry_run,
+            )
             run = _Run(snapshot, stage, before, writer, wish, progress, place)
             if not run.records():
                 with flushing(stage.root):

@@ -11,7 +11,7 @@ from attendance.export.layout import TEMPLATES
 from attendance.export.names import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from attendance.export.stage import HashingFile, Stage
@@ -48,14 +48,14 @@ class Lists:
             self._open[name] = self._stack.enter_context(_List(file, self._before / name))
             self._counts[name] = Counter()
 
-    def write(self, name: str, text: str, places: dict[str, Place], *, failed: bool = False) -> None:
-        """One line more of a person's, given without its end; ``places`` learns of it."""
+    def write(self, name: str, texts: Sequence[str], *, failed: int = 0) -> Place:
+        """A person's lines, each given without its end, of which so many are of templates that could not be made."""
         self.open(name)
-        data = f"{text}\n".encode()
-        start, length, count, lost = places.get(name, (self._open[name].size, 0, 0, 0))
+        data = "".join([f"{text}\n" for text in texts]).encode()
+        start = self._open[name].size
         self._open[name].write(data)
-        places[name] = start, length + len(data), count + 1, lost + failed
-        self._count(name, 1, int(failed))
+        self._count(name, len(texts), failed)
+        return start, len(data), len(texts), failed
 
     def take_over(self, places: Mapping[str, Place]) -> None:
         """A person's lines of the export before."""

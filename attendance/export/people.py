@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
@@ -211,7 +212,7 @@ class PeopleWriter:
         taken: set[int] = set()
         with tempfile.SpooledTemporaryFile(_HELD, "w+b", dir=str(self._stage.root.parent)) as waiting:
             for position, picture in enumerate(pictures):
-                seen.append(picture._replace(picture=None))
+                seen.append(StoredPicture(*picture[:-1], None))  # without the bytes
                 media.append(known[picture.reference_id].media if picture.picture is None else media_of(picture))
                 index = picture.image_index
                 if not picture.older and index is not None and index not in taken:
@@ -236,14 +237,21 @@ class PeopleWriter:
 
     def _tell(self, read: _Read, folder: str, lists: Lists) -> dict[str, Place]:
         """Name one person with all pictures in the lists; where the lines are."""
-        places: dict[str, Place] = {}
-        lists.write(PEOPLE, line(person_row(read.one.person, folder)), places)
+        pictures: list[str] = []
+        templates: dict[str, list[str]] = {}  # by list
+        failed: Counter[str] = Counter()
         for one, file in zip(read.pictures, read.files, strict=True):
-            lists.write(PICTURES, picture_line(one, f"{IMAGES}/{folder}/{file.name}", file.media), places)
+            pictures.append(picture_line(one, f"{IMAGES}/{folder}/{file.name}", file.media))
             for template in read.templates[one.picture.reference_id]:
-                self._models[model_path(template.model_id)] = template.model_id
-                text = template_line(template, one.reference_id)
-                lists.write(model_path(template.model_id), text, places, failed=template.embedding is None)
+                name = model_path(template.model_id)
+                self._models[name] = template.model_id
+                templates.setdefault(name, []).append(template_line(template, one.reference_id))
+                failed[name] += template.embedding is None
+        places = {PEOPLE: lists.write(PEOPLE, [line(person_row(read.one.person, folder))])}
+        if pictures:
+            places[PICTURES] = lists.write(PICTURES, pictures)
+        for name, texts in templates.items():
+            places[name] = lists.write(name, texts, failed=failed[name])
         return places
 
 

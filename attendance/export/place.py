@@ -131,6 +131,13 @@ class Place:
         found = self._twin()
         return found if found.exists() else None
 
+    def first_twin(self) -> tuple[Path, Path] | None:
+        """For who writes the pictures of a first export: their tree, and one for their second names, where one is of use."""
+        if self.is_versioned:
+            return None
+        self._spare.mkdir(mode=FOLDER_MODE)
+        return self.new / IMAGES, self._spare
+
     def spare(self) -> Path:
         """Where the next twin is made: of the pictures of the export before, unless somebody reads them."""
         if (self.new / IMAGES).exists() and let_go(self.new):

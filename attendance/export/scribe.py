@@ -2,6 +2,7 @@
 
 As a program it is started with the standard library alone, so that it is there at once. It reads a ``HEAD``, a path
 and a content each, over and over, and answers each with an ``ANSWER``; it ends with its input, and after a first failure.
+Its arguments are the mode of the files and, where they get second names, what ``Twice`` takes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ import os
 import signal
 import struct
 import sys
-from typing import BinaryIO, NamedTuple
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEAD = struct.Struct("<IQ32s")  # bytes of the path, bytes of the content, and its SHA-256
 ANSWER = struct.Struct("<iqQQ")  # 0 or what went wrong, and the file's mark
@@ -48,7 +54,31 @@ def write_file(path: str | bytes, content: bytes, mode: int) -> Mark:
         os.close(opened)
 
 
-def serve(source: BinaryIO, answers: int, mode: int) -> None:
+class Twice:
+    """Writes files that lie in folders of ``top``, and gives each the same name in ``twin``, as far as that works."""
+
+    def __init__(self, mode: int, top: str, twin: str) -> None:
+        self._mode = mode
+        self._top, self._twin = os.fsencode(top), os.fsencode(twin)
+        self._folder = b""  # the last that was made in the twin
+
+    def __call__(self, path: bytes, content: bytes) -> Mark:
+        """A new file. Raises OSError."""
+        mark = write_file(path, content, self._mode)
+        with suppress(OSError):  # in the end the twin is compared, and what is missing is made up for
+            self._link(path, self._twin + path[len(self._top) :])
+        return mark
+
+    def _link(self, path: bytes, second: bytes) -> None:
+        folder = second.rpartition(b"/")[0]
+        if folder != self._folder:
+            self._folder = folder
+            with suppress(FileExistsError):
+                os.mkdir(folder, 0o700)  # noqa: PTH102 - a path in bytes
+        os.link(path, second, follow_symlinks=False)
+
+
+def serve(source: BinaryIO, answers: int, write: Callable[[bytes, bytes], Mark]) -> None:
     """Write what comes until the end of ``source``, or until a file cannot be written."""
     while len(head := source.read(HEAD.size)) == HEAD.size:
         path_size, size, digest = HEAD.unpack(head)
@@ -60,7 +90,7 @@ def serve(source: BinaryIO, answers: int, mode: int) -> None:
             failed = DAMAGED
         else:
             try:
-                mark = write_file(path, content, mode)
+                mark = write(path, content)
             except OSError as error:
                 failed = error.errno or errno.EIO
         try:
@@ -74,4 +104,5 @@ def serve(source: BinaryIO, answers: int, mode: int) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who sends; this ends with its input
     with open(0, "rb", buffering=_BUFFER, closefd=False) as incoming:
-        serve(incoming, 1, int(sys.argv[1], 8))
+        file_mode = int(sys.argv[1], 8)
+        serve(incoming, 1, Twice(file_mode, *sys.argv[2:]) if sys.argv[2:] else partial(write_file, mode=file_mode))

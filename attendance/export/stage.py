@@ -80,13 +80,13 @@ class Stage:
         return self.root if self.adopted else self.before
 
     def folder(self, name: str) -> None:
-        """Make a folder, once."""
-        if name not in self._folders and self._writes:
-            path = self.root
-            for part in name.split("/"):
-                path /= part
-                path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        self._folders.add(name)
+        """Make a folder and those above it, once."""
+        if name not in self._folders:
+            if above := name.rpartition("/")[0]:
+                self.folder(above)
+            if self._writes:
+                (self.root / name).mkdir(mode=FOLDER_MODE, exist_ok=True)
+            self._folders.add(name)
 
     def take_over(self, path: str, sha256: str, size: int, media: str | None) -> None:
         """One file of the export before, put in its place and named."""

@@ -24,12 +24,12 @@ _PIPE = 1 << 20  # bytes on their way; Linux grants no more without privileges
 _WAITING = 1_000  # answers that may wait: their pipe holds 2,340
 
 
-def helper(stack: ExitStack, lock: int) -> Writer | None:
+def helper(stack: ExitStack, lock: int, twin: tuple[Path, Path] | None) -> Writer | None:
     """A ``Writer`` until the stack is left; None where it would be of no use, or cannot be had."""
     if os.cpu_count() == 1:
         return None
     try:
-        return stack.enter_context(Writer(lock))
+        return stack.enter_context(Writer(lock, twin))
     except OSError:  # such as for want of memory; the pictures are written without it
         return None
 
@@ -44,14 +44,15 @@ class Writer:
     Args:
         lock: the descriptor of the folder's lock. The process has it, too, so that nobody comes in between where this one is
             killed and that one still writes.
+        twin: two folders: what is written below the first gets the same name below the second, as far as that works.
 
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, lock: int) -> None:
+    def __init__(self, lock: int, twin: tuple[Path, Path] | None = None) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-S", str(Path(scribe.__file__)), f"{FILE_MODE:o}"],
+            [sys.executable, "-I", "-S", str(Path(scribe.__file__)), f"{FILE_MODE:o}", *map(os.fspath, twin or ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -56,8 +56,8 @@ def helped(monkeypatch: pytest.MonkeyPatch) -> list[Writer]:
     seen: list[Writer] = []
 
     class Seen(Writer):
-        def __init__(self, lock: int) -> None:
-            super().__init__(lock)
+        def __init__(self, lock: int, twin: tuple[Path, Path] | None = None) -> None:
+            super().__init__(lock, twin)
             seen.append(self)
 
     monkeypatch.setattr(stage, "MANY", 0)
@@ -142,6 +142,42 @@ def test_an_export_with_help_is_the_same_as_without(store: Store, tmp_path: Path
     assert not export(store, tmp_path / "helped").changed
     assert not export(store, tmp_path / "helped", verify=True).changed
     assert len(writers) == 1  # a first export alone is helped
+
+
+def test_who_writes_a_picture_gives_it_its_second_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helped(monkeypatch)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("not in this process")
+
+    with monkeypatch.context() as without:
+        without.setattr(os, "link", refuse)
+        export(store, tmp_path / "e")
+    [twin] = (tmp_path / ".e.work").glob("images-*")
+    named = {path.relative_to(tmp_path / "e/images"): path.stat().st_ino for path in (tmp_path / "e/images").rglob("*.jpg")}
+    assert named == {path.relative_to(twin): path.stat().st_ino for path in twin.rglob("*.jpg")}
+    store.add_person(person("Late"), references(3), MODEL)
+    export(store, tmp_path / "e")  # which takes the twin
+    check_whole(tmp_path / "e")
+
+
+def test_in_a_project_of_dvc_no_picture_gets_a_second_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers = helped(monkeypatch)
+    (tmp_path / ".dvc").mkdir()
+    export(store, tmp_path / "e")
+    assert writers
+    assert {path.stat().st_nlink for path in (tmp_path / "e/images").rglob("*.jpg")} == {1}
+
+
+def test_a_picture_that_gets_no_second_name_is_written_all_the_same(tmp_path: Path, lock: int) -> None:
+    with Writer(lock, (tmp_path / "there", tmp_path / "nowhere" / "twin")) as writer:
+        (tmp_path / "there" / "of").mkdir(parents=True)
+        sent(writer, tmp_path / "there" / "of" / "a", b"a")
+        assert writer.marks() == [mark_of(os.lstat(tmp_path / "there" / "of" / "a"))]
 
 
 def test_a_damaged_picture_is_told_as_without_help(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
