@@ -5,22 +5,23 @@ Python runs one thread at a time; what a picture costs is half its digest and it
 
 from __future__ import annotations
 
-import fcntl
+import mmap
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from attendance.export import scribe
 from attendance.export.layout import FILE_MODE
-from attendance.export.scribe import ANSWER, DAMAGED, HEAD, Mark
+from attendance.export.scribe import ANSWER, BEHIND, DAMAGED, HEAD, Mark
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from types import TracebackType
 
-_PIPE = 1 << 20  # bytes on their way; Linux grants no more without privileges
+_SHARED = 8 << 20  # bytes of pictures on their way; through a pipe each would cost both processes three times as much
 _WAITING = 1_000  # answers that may wait: their pipe holds 2,340
 
 
@@ -51,20 +52,26 @@ class Writer:
     """
 
     def __init__(self, lock: int, twin: tuple[Path, Path] | None = None) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-S", str(Path(scribe.__file__)), f"{FILE_MODE:o}", *map(os.fspath, twin or ())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=[lock],
-        )
+        self._shared, memory = _shared()
+        arguments = [f"{FILE_MODE:o}", str(memory), *map(os.fspath, twin or ())]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-I", "-S", str(Path(scribe.__file__)), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                pass_fds=[lock] if memory < 0 else [lock, memory],
+            )
+        finally:
+            if memory >= 0:
+                os.close(memory)
         assert self._process.stdin is not None  # noqa: S101 - asked for
         assert self._process.stdout is not None  # noqa: S101
         self._out, self._in = self._process.stdin, self._process.stdout
         self._to, self._from = self._out.fileno(), self._in.fileno()
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with suppress(OSError):  # a smaller one does, too
-                fcntl.fcntl(self._to, fcntl.F_SETPIPE_SZ, _PIPE)
+        self._at = 0  # where the next picture goes in the memory
+        self._used = 0  # bytes of it that are not free: of each picture without an answer, with what was left out before it
+        self._sizes: deque[int] = deque()
         self._sent = 0
         self._marks: list[Mark] = []
         self._rest = b""
@@ -84,11 +91,15 @@ class Writer:
             DamagedContentError: one so far has another digest than it should have.
             OSError: one so far could not be written.
         """
-        name = os.fsencode(path)
-        parts = [HEAD.pack(len(name), len(content), bytes.fromhex(sha256)) + name, content]
+        name, size = os.fsencode(path), len(content)
+        at = self._room(size)
+        head = HEAD.pack(len(name), size, at, bytes.fromhex(sha256)) + name
+        if at == BEHIND:
+            head += content
+        else:
+            self._shared[at : at + size] = content
         try:
-            written = os.writev(self._to, parts)
-            rest = memoryview(b"".join(parts))[written:] if written < sum(map(len, parts)) else b""
+            rest = memoryview(head)
             while rest:
                 rest = rest[os.write(self._to, rest) :]
         except BrokenPipeError:
@@ -105,6 +116,20 @@ class Writer:
         found, self._marks, self._sent = self._marks, [], 0
         return found
 
+    def _room(self, size: int) -> int:
+        """Where in the memory so many bytes may be written; ``BEHIND`` for what is too large for it. Raises as ``write``."""
+        if size > len(self._shared) // 2:
+            self._sizes.append(0)
+            return BEHIND
+        left_out = len(self._shared) - self._at if self._at + size > len(self._shared) else 0
+        while self._used + left_out + size > len(self._shared):
+            self._take(len(self._marks) + 1)
+        at = 0 if left_out else self._at
+        self._at = at + size
+        self._used += left_out + size
+        self._sizes.append(left_out + size)
+        return at
+
     def _take(self, count: int) -> None:
         """Read so many answers."""
         while len(self._marks) < count:
@@ -119,3 +144,17 @@ class Writer:
                 if failed:
                     raise OSError(failed, os.strerror(failed))
                 self._marks.append(Mark(*mark))
+                self._used -= self._sizes.popleft()
+
+
+def _shared() -> tuple[mmap.mmap | bytearray, int]:
+    """Memory that another process can have, too, and its descriptor; none, and -1, on systems without."""
+    if sys.platform != "linux":
+        return bytearray(), -1
+    memory = os.memfd_create("export")
+    try:
+        os.truncate(memory, _SHARED)
+        return mmap.mmap(memory, _SHARED), memory
+    except BaseException:
+        os.close(memory)
+        raise

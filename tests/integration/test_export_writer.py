@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attendance.export import people, place, stage, swap
+from attendance.export import people, place, stage, swap, writing
 from attendance.export.exporter import Wish
 from attendance.export.exporter import export as run
 from attendance.export.scribe import mark_of
@@ -71,10 +71,18 @@ def sent(writer: Writer, path: Path, content: bytes) -> int:
     return writer.write(str(path), hashlib.sha256(content).hexdigest(), content)
 
 
-def test_files_are_written_as_they_are_sent_and_their_marks_told(tmp_path: Path, lock: int) -> None:
+@pytest.mark.parametrize("shared", [writing._SHARED, 8_192, None])
+def test_files_are_written_as_they_are_sent_and_their_marks_told(
+    shared: int | None, tmp_path: Path, lock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the memory is that both processes have, and where a system has none."""
     chance = random.Random(7)
-    contents = [chance.randbytes(chance.choice([0, 1, 20_000, 3_000_000])) for _ in range(60)] * 60  # more than pipes hold
-    contents = [content[: 10**6 if number < 60 else 5_000] for number, content in enumerate(contents)]
+    sizes = [chance.choice([0, 1, 20_000, 6_000_000 if number < 60 else 4_000]) for number in range(3_600)]
+    contents = [chance.randbytes(chance.randint(size // 2, size)) for size in sizes]  # more than memory and pipes hold
+    if shared is None:
+        monkeypatch.setattr(writing, "_shared", lambda: (bytearray(), -1))
+    else:
+        monkeypatch.setattr(writing, "_SHARED", shared)
     with Writer(lock) as writer:
         for part in (range(2_500), range(2_500, len(contents))):
             numbers = [sent(writer, tmp_path / f"{number} é.jpg", contents[number]) for number in part]
@@ -276,8 +284,8 @@ def test_a_write_that_the_disk_lost_ends_the_export_though_it_is_told_only_once(
             reached.set()
             raise OSError(errno.EIO, "Input/output error")
 
-    def slowly(_step: str, _done: int, _total: int | None) -> None:
-        reached.wait(10)
+    def slowly(step: str, _done: int, _total: int | None) -> None:
+        assert step != "Pictures" or reached.wait(10)
 
     monkeypatch.setattr(swap, "_OFTEN_S", 0.0)
     monkeypatch.setattr(swap, "flush", once)
