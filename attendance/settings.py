@@ -149,6 +149,7 @@ class Settings(BaseSettings):
     tracking_pseudonyms: bool = Field(
         False, description="Track a pseudonym instead of the name of who was recognised, made with a key of this database."
     )
+    tracking_jobs: bool = Field(False, description="Make an MLflow run of each export, restore and validation.")
     params_file: Path = Field(Path("params.yaml"), description="The file with the experiment's values.")
     params: Params = Params()
 

@@ -109,9 +109,15 @@ def _active_model(folder: Path) -> str | None:
 
 
 def validate(
-    settings: Settings, folder: Path, report: Path | None = None, *, progress: Progress | None = None
+    settings: Settings,
+    folder: Path,
+    report: Path | None = None,
+    *,
+    progress: Progress | None = None,
+    seen: Callable[[Path], None] = lambda _: None,
 ) -> Validation:
-    """Look at every file, picture and record of an export, and write the numbers to ``report``.
+    """Look at every file, picture and record of an export, and write the numbers to ``report``. ``seen`` is given a path by
+    which the very version can be read that is looked at.
 
     Raises:
         ExportError: it is no export, or the report cannot be written.
@@ -121,6 +127,7 @@ def validate(
 
     told = progress or nobody
     with held(folder) as version:
+        seen(version)
         parts = application_of(settings, version, progress)
         try:
             with Answers(answers_file(parts, Place(folder).work, "faces")) as answers:

@@ -8,9 +8,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
 
+from attendance.bootstrap.tracked_jobs import job
 from attendance.cli.failures import Exit, leaving
 from attendance.cli.output import emit, note, say
-from attendance.cli.session import AsJson, opened, operator
+from attendance.cli.session import AsJson, TrackJob, opened, operator
 from attendance.export.exporter import Wish
 from attendance.export.exporter import export as run_export
 from attendance.export.layout import Part
@@ -42,6 +43,7 @@ def export(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every picture and every file again, and compare them all.")
     ] = False,
+    track: TrackJob = None,
     as_json: AsJson = False,
 ) -> int:
     """Export people, pictures and records into a folder: the same data give the same bytes."""
@@ -52,9 +54,14 @@ def export(
     overrides = (
         {} if connection_string is None and database is None else {"store_url": store_url(connection_string, database)}
     )
-    with leaving("The folder is as it was."), opened(**overrides) as (application, report):
-        wish = Wish(frozenset(parts), dry_run=dry_run, verify=verify)
+    wish = Wish(frozenset(parts), dry_run=dry_run, verify=verify)
+    with (
+        leaving("The folder is as it was."),
+        job("export", load(**overrides), output_dir, track=False if dry_run else track) as told_of,
+        opened(**overrides) as (application, report),
+    ):
         summary = run_export(application.store, output_dir, wish, report)
+        told_of.exported(summary)
     if as_json:
         emit(summary.as_dict())
     else:
@@ -69,11 +76,17 @@ def restore(
         bool, typer.Option("--merge", help="Also into a database that holds other people and records, which stay.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would change, and change nothing.")] = False,
+    track: TrackJob = None,
     as_json: AsJson = False,
 ) -> int:
     """Put an export back into the database of the settings: people, pictures, records, settings and the audit."""
-    with leaving("What was put back before stays; run it again for the rest."), opened() as (application, report):
+    with (
+        leaving("What was put back before stays; run it again for the rest."),
+        job("restore", load(), folder, track=False if dry_run else track) as told_of,
+        opened() as (application, report),
+    ):
         done = run_restore(application.store, folder, report, merge=merge, dry_run=dry_run, actor=operator())
+        told_of.restored(done)
     if as_json:
         emit(done.as_dict())
         return Exit.DONE

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from attendance.bootstrap.parts import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
+TrackJob = Annotated[
+    bool | None,
+    typer.Option("--track/--no-track", help="Make an MLflow run of it; without either as ATTEND_TRACKING_JOBS says."),
+]
 Picture = Annotated[str, typer.Argument(metavar="PICTURE", help="A picture's file; - reads it from stdin.")]
 
 

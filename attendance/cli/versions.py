@@ -10,9 +10,10 @@ import typer
 from attendance import settings as settings_module
 from attendance.bootstrap import exported
 from attendance.bootstrap import versions as bootstrap
+from attendance.bootstrap.tracked_jobs import job
 from attendance.cli.failures import Exit
 from attendance.cli.output import emit, note, progress, say, table
-from attendance.cli.session import AsJson  # noqa: TC001  Typer reads the annotation when the command is built
+from attendance.cli.session import AsJson, TrackJob  # noqa: TC001  Typer reads the annotation when the command is built
 from attendance.cli.text import utc_text
 from attendance.versions.history import Version
 from attendance.versions.history import versions as listed
@@ -72,12 +73,14 @@ def validate(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the numbers as JSON, for DVC's metrics.")
     ] = None,
+    track: TrackJob = None,
     as_json: AsJson = False,
 ) -> int:
     """Look whether an export is whole and its pictures can be used."""
     settings = settings_module.load(model="")
-    with progress() as told:
-        found = exported.validate(settings, folder, report, progress=told)
+    with job("validation", settings, folder, track=track) as told_of, progress() as told:
+        found = exported.validate(settings, folder, report, progress=told, seen=told_of.holds)
+        told_of.validated(found)
     if as_json:
         emit({**found.as_dict(), "first": found.first})
     else:
