@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -193,10 +194,19 @@ def test_a_job_that_fails_is_a_failed_run_without_the_password(
     assert b"authSource" not in everything
 
 
-def test_an_export_that_is_interrupted_is_a_killed_run(shell: Shell, tmp_path: Path) -> None:
+def test_an_export_that_is_interrupted_is_a_killed_run_and_nothing_is_sent_beside_it(shell: Shell, tmp_path: Path) -> None:
+    beside: set[str] = set()
+
+    def interrupted() -> None:
+        with job("export", load(), tmp_path / EXPORT, track=True):
+            beside.update(one.name for one in threading.enumerate())
+            raise KeyboardInterrupt
+
     assert shell("export").code == 0
-    with pytest.raises(KeyboardInterrupt), job("export", load(), tmp_path / EXPORT, track=True):
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert "attend-tracking" not in beside
+    assert "attend-tracking" in {one.name for one in threading.enumerate()}
     destinations.close_all()  # as at the end of the process
     (run,) = runs(tmp_path)
     assert (run.info.status, run.data.tags["error"]) == ("KILLED", "KeyboardInterrupt")
