@@ -90,8 +90,7 @@ class Job:
 def job(kind: str, settings: Settings, folder: Path, *, track: bool | None) -> Iterator[Job]:
     """A job in this block, and after it the run, which is FAILED where the block raised, or KILLED on Ctrl-C.
 
-    While the job is at work MLflow does nothing. It would slow it down, and worse: Alembic, which migrates both databases,
-    has one context in a process, so that two threads must never use it at the same time.
+    While the job is at work MLflow does nothing: its import alone takes longer than a quiet export.
 
     Args:
         kind: export, restore or validation.

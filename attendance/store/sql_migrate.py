@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from attendance import migrations
 from attendance.errors import StoreError
 from attendance.store.sql_schema import HEAD
 
@@ -56,4 +57,5 @@ def _upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with migrations.alone():
+        command.upgrade(config, "head")

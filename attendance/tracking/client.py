@@ -17,10 +17,11 @@ import tempfile
 import threading
 import uuid
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attendance import migrations
 from attendance.tracking import files
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ def open_client(uri: str, lock_s: float | None = None) -> MlflowClient:
 def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri)
+    # mlflow makes the tables where a database has none; a server does that by itself
+    with nullcontext() if uri.startswith("http") else migrations.alone():
+        return MlflowClient(tracking_uri=uri)
 
 
 def _make(file: Path) -> None:
