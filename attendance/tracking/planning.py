@@ -3,8 +3,8 @@
 MLflow's table of metrics has an index by run, metric and step, and its primary key begins with the metric. By the first,
 SQLite looks each point up in the table and then sorts them all, since a chart orders by more than the step; by the second
 it reads that metric of every run there is. The index made here holds all columns in a chart's order: charts of four runs of
-25,000 points take three quarters of the time (`python -m bench.tracking ui`), the file becomes a quarter larger. MLflow
-never names it, and its migrations keep it: they copy a table with all its indexes. ``ANALYZE`` serves where it is not made.
+25,000 points take three quarters of the time, the file becomes a quarter larger (docs/decisions/0010). MLflow never names
+it, and its migrations keep it: they copy a table with all its indexes. ``ANALYZE`` serves where it is not made.
 """
 
 from __future__ import annotations
