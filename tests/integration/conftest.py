@@ -3,6 +3,7 @@ MLflow's stores, as a server and as a file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pymongo
@@ -11,12 +12,13 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from attendance.store.connect import connect
-from attendance.tracking import destinations
+from attendance.tracking import destinations, limits
 from attendance.tracking.client import open_client
 from mlflow_utils import MLflowTracker
 from tests.cli_shell import Shell
 from tests.mlflow_server import MlflowServer
 from tests.mongo_server import MongoServer, mongo_server
+from tests.tracked_blocks import FOR_EVER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,3 +147,12 @@ def shell(
     (tmp_path / "one.jpg").write_bytes(astronaut_jpeg)
     Image.fromarray(astronaut).crop((60, 0, 400, 340)).save(tmp_path / "two.png")
     return Shell(tmp_path, monkeypatch, capfdbinary, ATTEND_ACCELERATE="0")
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever did wait would wait for minutes."""
+    bounds = limits.Limits(
+        start_s=FOR_EVER_S, write_s=FOR_EVER_S, id_s=FOR_EVER_S, silence_s=FOR_EVER_S, retries_alone=2, retry_first_s=0.1
+    )
+    monkeypatch.setattr(limits, "LIMITS", replace(bounds, retry_longest_s=0.2))

@@ -1,15 +1,13 @@
-"""A local file that cannot be written holds up no block, whatever the reason; all arrives, once, when it can be again."""
+"""A local file that another process has locked holds up no block; all arrives, once, when it can be written again."""
 
 from __future__ import annotations
 
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,17 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attendance.tracking import destinations, limits
-from attendance.tracking.client import open_client
 from mlflow_utils import MLflowTracker
-from tests.disks import Folder, mount
 from tests.sqlite_locker import Locker
+from tests.tracked_blocks import FOR_EVER_S, block, check, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE")
-FOR_EVER_S = 300.0
 SOON_S = 1.5  # a busy machine's 0.2; before the file's lock was asked for, it were 5
 
 
@@ -39,15 +35,6 @@ def ended() -> Iterator[None]:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever did wait would wait for minutes."""
-    bounds = limits.Limits(
-        start_s=FOR_EVER_S, write_s=FOR_EVER_S, id_s=FOR_EVER_S, silence_s=FOR_EVER_S, retries_alone=2, retry_first_s=0.1
-    )
-    monkeypatch.setattr(limits, "LIMITS", replace(bounds, retry_longest_s=0.2))
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "mlflow.db"
 
@@ -55,32 +42,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def tracker(request: pytest.FixtureRequest, file: Path) -> MLflowTracker:
     return MLflowTracker(request.node.name, f"sqlite:///{file}")
-
-
-def block(tracker: MLflowTracker, name: str, calls: int = 50) -> float:
-    """A run of so many metrics; returns how long all of it took, in seconds."""
-    began = time.perf_counter()
-    with tracker.start_run(name):
-        for step in range(calls):
-            tracker.log_metric("m", -step, step=step)
-    return time.perf_counter() - began
-
-
-def check(tracker: MLflowTracker, *names: str, calls: int = 50) -> None:
-    """These runs are there, each once and with all of its metrics, and no other."""
-    client = open_client(tracker.tracking_uri)
-    experiment = client.get_experiment_by_name(tracker.experiment_name)
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
-    assert sorted(str(run.info.run_name) for run in runs) == sorted(names)
-    for run in runs:
-        assert run.info.status == "FINISHED"
-        history = client.get_metric_history(run.info.run_id, "m")
-        assert sorted((one.step, one.value) for one in history) == [(step, -step) for step in range(calls)]
-
-
-def events(said: list[Any]) -> list[str]:
-    return [entry["event"] for entry in said]
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
@@ -259,92 +220,3 @@ def test_the_end_of_the_process_waits_for_a_lock_that_ends_soon(
         timer.join()
     check(tracker, "before", "late")
     assert events(said) == ["tracking_away", "tracking_back"]
-
-
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("fault", ["a file for a folder", "no database"])
-def test_a_file_that_cannot_be_opened_holds_up_nothing(fault: str, tmp_path: Path, said: list[Any]) -> None:
-    wrong = tmp_path / "wrong"
-    wrong.write_text("This is no database. " * 100)
-    tracker = MLflowTracker("e", f"sqlite:///{wrong / 'mlflow.db' if fault == 'a file for a folder' else wrong}")
-    block(tracker, "one")
-    assert events(said) == ["tracking_away"]
-    block(tracker, "two")
-    assert wrong.read_text().startswith("This is no database.")
-    wrong.unlink()
-    assert tracker.flush(FOR_EVER_S)
-    assert events(said) == ["tracking_away", "tracking_back"]
-    check(tracker, "one", "two")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path / "folder")
-    yield made
-    destinations.close_all()
-    made.close()
-
-
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("made", [True, False], ids=["with tables", "none"])
-def test_a_folder_that_cannot_be_written_holds_up_nothing(
-    made: bool, tracker: MLflowTracker, file: Path, folder: Folder, said: list[Any]
-) -> None:
-    inside = folder.path / ("mlflow.db" if made else "deep/mlflow.db")
-    names = ["before"] if made else []
-    for name in names:
-        block(tracker, name)
-        shutil.copyfile(file, inside)
-    tracker = MLflowTracker(tracker.experiment_name, f"sqlite:///{inside}")
-    folder.writable(False)
-    for name in ("one", "two"):
-        block(tracker, name)
-        assert events(said) == ["tracking_away"]
-    folder.writable(True)
-    assert tracker.flush(FOR_EVER_S)
-    assert events(said) == ["tracking_away", "tracking_back"]
-    check(tracker, *names, "one", "two")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB."""
-    place = tmp_path / "small"
-    mount(place, "-t", "tmpfs", "-o", "size=8m", "tmpfs")
-    yield place
-    destinations.close_all()
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("first", [True, False], ids=["from the start", "later"])
-def test_a_full_disk_holds_up_nothing_and_loses_nothing(first: bool, small_disk: Path, said: list[Any]) -> None:
-    """A new database is not begun on it: half of its tables would be of no use, with room again too."""
-    tracker = MLflowTracker("e", f"sqlite:///{small_disk}/mlflow.db")
-    names = [] if first else ["before"]
-    for name in names:
-        block(tracker, name)
-    ballast = small_disk / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
-    assert shutil.disk_usage(small_disk).free == 0
-    for name in ("one", "two"):
-        block(tracker, name)
-        assert events(said) == ["tracking_away"]
-    assert not tracker.flush(2)  # several tries
-    ballast.unlink()
-    assert tracker.flush(FOR_EVER_S)
-    assert events(said) == ["tracking_away", "tracking_back"]
-    check(tracker, *names, "one", "two")
-
-
-def test_what_cannot_be_written_is_asked_without_a_trace(tmp_path: Path, said: list[Any]) -> None:
-    """Nor is a folder made for a database that never was."""
-    (tmp_path / "file").write_text("")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    with MLflowTracker("e", f"sqlite:///{tmp_path}/file/deep/mlflow.db", settle_s=0.1).start_run("one"):
-        pass
-    destinations.close_all()
-    assert events(said) == ["tracking_away", "tracking_calls_lost"]
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
